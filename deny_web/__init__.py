@@ -1,0 +1,3 @@
+from deny_web.celery import app as celery_app
+
+__all__ = ["celery_app"]

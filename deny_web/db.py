@@ -1,0 +1,28 @@
+"""ORM work from asynchronous code.
+
+Django's connections belong to a thread. A small pool of threads that live as long as the process keeps them open;
+Django's own ``sync_to_async`` would either serialise all work on one thread or pay a new connection for each request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import close_old_connections
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_pool = ThreadPoolExecutor(max_workers=settings.DB_THREADS, thread_name_prefix="deny-web-db")
+
+
+async def run(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `fn` on a database thread and wait for its answer; its exceptions come through."""
+    return await asyncio.get_running_loop().run_in_executor(_pool, lambda: _call(fn, *args, **kwargs))
+
+
+def _call(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    close_old_connections()  # drops a connection that the server closed meanwhile, so that one outage heals itself
+    return fn(*args, **kwargs)
