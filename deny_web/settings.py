@@ -184,6 +184,9 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "deny_web <noreply@localhost>")
 
+# The module whose keys the audit trail is chained under; named here since `tenants` may not import `vault`.
+AUDIT_KEYRING = "vault.server_keys"
+
 # --- the rest ---------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -6,15 +6,14 @@ A console page lives at `/t/SLUG/console/…` (keyword `slug`), goes through `ac
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-if TYPE_CHECKING:
-    from tenants.access import Act, Principal
-    from tenants.models import Tenant
+from tenants import access
+from tenants.access import Act, Principal
+from tenants.models import Tenant
 
 GROUPS = ("Vault", "People and access", "Usage and audit")
 
@@ -28,20 +27,21 @@ class Section:
     group: str
     icon: str
     url_name: str
-    act: "Act"
+    act: Act
     order: int
 
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A line of the overview: `missing` answers what to say when something is still to do, or None."""
+    """A line of the overview: `missing` answers what is still to do in the section, as a sentence, or None."""
 
     section: str
     order: int
-    missing: "Callable[[Tenant], str | None]"
+    missing: Callable[[Tenant], str | None]
 
 
 _sections: dict[str, Section] = {}
+_todos: dict[str, Todo] = {}
 
 
 def register(section: Section) -> None:
@@ -51,12 +51,12 @@ def register(section: Section) -> None:
     _sections[section.slug] = section
 
 
-def sections_for(principal: "Principal") -> list[Section]:
+def sections_for(principal: Principal) -> list[Section]:
     """The pages that this principal may open, in order."""
     return sorted((s for s in _sections.values() if principal.may(s.act)), key=lambda s: s.order)
 
 
-def groups_for(principal: "Principal", path: str = "") -> list[dict[str, object]]:
+def groups_for(principal: Principal, path: str = "") -> list[dict[str, object]]:
     """The navigation: `[{"title", "sections": [{"slug", "title", "icon", "url", "current"}]}]`, empty groups left out."""
     groups: list[dict[str, object]] = []
     sections = sections_for(principal)
@@ -67,6 +67,55 @@ def groups_for(principal: "Principal", path: str = "") -> list[dict[str, object]
     return groups
 
 
-def _row(section: Section, principal: "Principal", path: str) -> dict[str, object]:
+def _row(section: Section, principal: Principal, path: str) -> dict[str, object]:
     url = reverse(section.url_name, kwargs={"slug": principal.tenant.slug})
     return {"slug": section.slug, "title": section.title, "icon": section.icon, "url": url, "current": path.startswith(url)}
+
+
+def register_todo(todo: Todo) -> None:
+    """Add a line to the overview's "what is missing"; called from an app's `AppConfig.ready`."""
+    _todos[todo.section] = todo
+
+
+def todos_for(principal: Principal) -> list[dict[str, object]]:
+    """The overview's lines for what this principal may set up: `[{"title", "url", "icon", "missing"}]`, in order."""
+    lines = []
+    for todo in sorted(_todos.values(), key=lambda todo: todo.order):
+        section = _sections[todo.section]
+        if principal.may(section.act):
+            lines.append({**_row(section, principal, ""), "missing": todo.missing(principal.tenant)})
+    return lines
+
+
+def context(request: HttpRequest) -> dict[str, object]:
+    """The context processor: `console_groups`, `tenant`, `principal`, `workspaces`; each is asked for only when used.
+
+    It shows, it does not guard: a page is guarded by its own call of `access`.
+    """
+    principal = SimpleLazyObject(lambda: _principal(request))
+    return {
+        "principal": principal,
+        "tenant": SimpleLazyObject(lambda: principal.tenant if principal else None),
+        "console_groups": lambda: groups_for(principal, request.path) if principal else [],
+        "workspaces": lambda: _workspaces(request),
+    }
+
+
+def _principal(request: HttpRequest) -> Principal | None:
+    """Whoever looks at a page of a workspace; None elsewhere, for strangers and on error pages."""
+    match = request.resolver_match
+    slug = match.kwargs.get("slug") if match else None
+    user = getattr(request, "user", None)
+    if not slug or user is None:
+        return None
+    try:
+        return access.for_session(user, slug, access.Act.READ)
+    except Http404:
+        return None
+
+
+def _workspaces(request: HttpRequest) -> list[Tenant]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    return [row.tenant for row in user.memberships.select_related("tenant").order_by("tenant__name", "tenant__slug")]

@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models.functions import Lower
 
-valid_slug = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", "Use a-z, 0-9 and hyphens, at most 40 characters.")
+valid_slug = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", "Use a-z, 0-9 and hyphens, at most 40 characters.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -123,9 +123,9 @@ class ApiKey(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_by = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True)
-    last_used_at = models.DateTimeField(null=True)
-    revoked_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = TenantQuerySet["ApiKey"].as_manager()
 
@@ -146,6 +146,7 @@ class AuditRow(models.Model):
     verb = models.CharField(max_length=60)
     subject = models.CharField(max_length=600, blank=True)
     detail = models.JSONField(default=dict)
+    key_id = models.PositiveBigIntegerField()
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
