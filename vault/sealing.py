@@ -1,0 +1,75 @@
+"""One sealed slot: the only place where the vault encrypts. Pure bytes, no Django.
+
+    s      = 32 random bytes
+    Ke‖Kc  = HKDF-SHA256(key, salt=s, info=label‖aad)                       32 + 32 bytes
+    slot   = s ‖ Kc ‖ AES-256-GCM(Ke, nonce = 12 zero bytes, plaintext, aad)
+
+The nonce may be constant because Ke is fresh for every slot. Kc commits the slot to one key: AES-GCM alone lets an
+attacker craft a ciphertext that opens under two (Len, Grubbs, Ristenpart 2021, "Partitioning Oracle Attacks"). A slot
+looks random to whoever lacks the key, so an empty slot is random bytes of the same length.
+
+`label` is a constant of the caller and `aad` begins with the version byte, so that no two purposes share a derivation.
+"""
+
+import os
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+VERSION = b"\x01"
+KEY = 32
+_NONCE = bytes(12)
+_TAG = 16
+OVERHEAD = 2 * KEY + _TAG
+
+Random = Callable[[int], bytes]
+"""Gives so many random bytes. Tests hand in a fixed one; everybody else leaves the default."""
+
+
+def size(plaintext: int) -> int:
+    """The length in bytes of a slot whose plaintext has so many."""
+    return plaintext + OVERHEAD
+
+
+def seal(key: bytes, label: bytes, plaintext: bytes, aad: bytes, *, random: Random = os.urandom) -> bytes:
+    """A fresh slot that only `key`, `label` and `aad` together open."""
+    salt = random(KEY)
+    cipher_key, commitment = _keys(key, salt, label, aad)
+    return salt + commitment + AESGCM(cipher_key).encrypt(_NONCE, plaintext, aad)
+
+
+def empty(plaintext: int, *, random: Random = os.urandom) -> bytes:
+    """A slot that holds nothing, of the length that so long a plaintext would have."""
+    return random(size(plaintext))
+
+
+def open_slot(key: bytes, label: bytes, slot: bytes, aad: bytes) -> bytes | None:
+    """The plaintext, or None when the slot is empty, another key's, or changed.
+
+    Takes the same steps whatever the outcome: the decryption runs although the commitment failed, so that time does
+    not tell a slot of the same key with a flipped bit from an empty one.
+    """
+    if len(slot) < OVERHEAD:
+        return None
+    salt, stored, ciphertext = slot[:KEY], slot[KEY : 2 * KEY], slot[2 * KEY :]
+    cipher_key, commitment = _keys(key, salt, label, aad)
+    committed = bytes_eq(stored, commitment)
+    try:
+        plaintext = AESGCM(cipher_key).decrypt(_NONCE, ciphertext, aad)
+    except InvalidTag:
+        return None
+    return plaintext if committed else None
+
+
+def derive(key: bytes, *, salt: bytes | None, info: bytes, length: int = KEY) -> bytes:
+    """HKDF-SHA256 (RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(key)
+
+
+def _keys(key: bytes, salt: bytes, label: bytes, aad: bytes) -> tuple[bytes, bytes]:
+    both = derive(key, salt=salt, info=label + aad, length=2 * KEY)
+    return both[:KEY], both[KEY:]
