@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from tenants.models import Tenant, User
+from tenants import access
+from tenants.access import Act
+from tenants.models import Role, Tenant, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +72,20 @@ def frame(tenant: Tenant | None, current: str) -> dict[str, object]:
     }
 
 
-def next_url(tenant: Tenant, *, after: str) -> str:
-    """The first unfinished step behind `after`, or the chat when there is none."""
-    passed = next((step.order for step in steps() if step.slug == after), -1)
+def next_url(tenant: Tenant, *, after: str = "") -> str:
+    """The first unfinished step (behind `after`), or the chat when there is none."""
+    passed = _steps[after].order if after else -1
     for step in steps():
         if step.order > passed and not step.is_done(tenant):
             return step.url(tenant)
     return chat_url(tenant)
 
 
-def first_open(tenant: Tenant) -> Step | None:
-    """The first step that is still to do, in order; None when the workspace is set up."""
-    return next((step for step in steps() if not step.is_done(tenant)), None)
+def resume_url(user: User) -> str:
+    """Where `/start/` leads a person who has a workspace: its next step, if they may set it up, or the chat."""
+    roles = [role for role in Role if Act.TENANT_WRITE in access.MAY[role]]
+    own = user.memberships.filter(role__in=roles).select_related("tenant").order_by("-created_at", "-id").first()
+    return next_url(own.tenant) if own else landing_url(user)
 
 
 def chat_url(tenant: Tenant) -> str:

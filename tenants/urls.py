@@ -1,3 +1,24 @@
-from django.urls import URLPattern, URLResolver
+"""This app's pages. A page of a workspace stands under `/t/SLUG/` and takes the keyword `slug`."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+
+from tenants.pages import audit, entrance, invitation, keys, landing, members, overview, settings, start
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", landing.show, name="landing"),
+    path("start/", start.begin, name="start"),
+    path("start/demo/", entrance.demo, name="start_demo"),
+    path("start/<slug:slug>/", start.resume, name="start_resume"),
+    path("start/<slug:slug>/name/", start.workspace, name="start_workspace"),
+    path("invite/<str:token>/", invitation.show, name="invitation"),
+    path("t/<slug:slug>/", entrance.workspace, name="workspace"),
+    path("t/<slug:slug>/console/", overview.show, name="console"),
+    path("t/<slug:slug>/console/members/", members.show, name="members"),
+    path("t/<slug:slug>/console/members/<int:pk>/role/", members.role, name="member_role"),
+    path("t/<slug:slug>/console/members/<int:pk>/remove/", members.remove, name="member_remove"),
+    path("t/<slug:slug>/console/members/invitations/<int:pk>/withdraw/", members.withdraw, name="invitation_withdraw"),
+    path("t/<slug:slug>/console/keys/", keys.show, name="keys"),
+    path("t/<slug:slug>/console/keys/<int:pk>/revoke/", keys.revoke, name="key_revoke"),
+    path("t/<slug:slug>/console/settings/", settings.show, name="settings"),
+    path("t/<slug:slug>/console/audit/", audit.show, name="audit"),
+]

@@ -1,0 +1,26 @@
+"""This app's own console sections, overview lines and onboarding step."""
+
+from tenants import console, onboarding
+from tenants.access import Act
+from tenants.console import Section, Todo
+from tenants.models import Tenant
+from tenants.onboarding import Step
+
+
+def register_all() -> None:
+    people, usage = "People and access", "Usage and audit"
+    console.register(Section("members", "Members", people, "users", "members", Act.READ, 210))
+    console.register(Section("keys", "API keys", people, "key-round", "keys", Act.KEYS_WRITE, 220))
+    console.register(Section("settings", "Workspace", people, "settings", "settings", Act.TENANT_WRITE, 290))
+    console.register(Section("audit", "Audit", usage, "scroll-text", "audit", Act.AUDIT_READ, 390))
+    console.register_todo(Todo("members", 50, _members_missing))
+    console.register_todo(Todo("keys", 60, _keys_missing))
+    onboarding.register(Step("workspace", "Name the workspace", 10, "start_workspace", lambda tenant: True))
+
+
+def _members_missing(tenant: Tenant) -> str | None:
+    return None if tenant.memberships.count() > 1 else "You are alone here. Invite the people you work with."
+
+
+def _keys_missing(tenant: Tenant) -> str | None:
+    return None if tenant.api_keys.filter(revoked_at=None).exists() else "Make a key to use this workspace from code."
