@@ -25,4 +25,3 @@ var time_estimates;time_estimates={estimate_attack_times:function(e){var t,n,s,o
 
 },{}]},{},[4])(4)
 });
-//# sourceMappingURL=zxcvbn.js.map
