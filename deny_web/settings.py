@@ -168,6 +168,11 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_ADAPTER = "tenants.accounts.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "tenants.account_forms.SignupForm",
+    "change_password": "tenants.account_forms.ChangePasswordForm",
+    "reset_password_from_key": "tenants.account_forms.ResetPasswordKeyForm",
+}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE_COOKIES else "http"
 SESSION_COOKIE_NAME = "deny_web_session"
 SESSION_COOKIE_HTTPONLY = True
