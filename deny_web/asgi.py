@@ -5,6 +5,8 @@ everything else is Django.
 """
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deny_web.settings")
 
@@ -18,16 +20,32 @@ from starlette.staticfiles import StaticFiles
 
 django_application = get_asgi_application()
 
-from chat.doors.http import routes as api_routes  # noqa: E402 - needs the app registry
+from chat import hosting  # noqa: E402 - needs the app registry
+from chat.doors.http import routes as api_routes  # noqa: E402
 from chat.doors.socket import ResponsesSocket  # noqa: E402
+
+
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    """Sign on as a host of turns at the start; at the end give turns their grace and release the rest."""
+    host = hosting.here()
+    await host.start()
+    yield
+    await host.stop()
+
 
 http_application = Starlette(
     routes=[
         Mount("/v1", routes=api_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
         Mount("/", django_application),
-    ]
+    ],
+    lifespan=lifespan,
 )
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": URLRouter([path("v1/responses", ResponsesSocket.as_asgi())])}
+    {
+        "lifespan": http_application,
+        "http": http_application,
+        "websocket": URLRouter([path("v1/responses", ResponsesSocket.as_asgi())]),
+    }
 )

@@ -18,6 +18,8 @@ class Provider(models.Model):
     model = models.CharField(max_length=200, blank=True)
     sealed_key = models.BinaryField(null=True)
     sealed_headers = models.BinaryField(null=True)
+    # Typed by the operator on the command line, who may name a private address; a tenant may not.
+    by_operator = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)  # raised at each change; a client pool is keyed by it
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -39,6 +39,7 @@ class Response(models.Model):
     stored = models.BooleanField(default=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     request = models.JSONField()  # the create parameters without the input, as they came
+    model = models.CharField(max_length=200, blank=True)  # the one that was asked, when the request names none
     client_token = models.CharField(max_length=64, null=True)
     lease_id = models.CharField(max_length=64, blank=True)
     host = models.ForeignKey("chat.Host", models.SET_NULL, null=True, related_name="responses")
@@ -103,6 +104,8 @@ class Item(models.Model):
     item_id = models.CharField(max_length=64, db_index=True)
     abandoned = models.BooleanField(default=False)  # shown to readers, never to a model
     body = models.JSONField()
+    # The upstream's own names (item id, call id): sent back to it, shown to nobody.
+    upstream = models.JSONField(default=dict)
 
     objects = TenantQuerySet["Item"].as_manager()
 

@@ -1,0 +1,28 @@
+"""Bells: messages that carry an id and say "look again". Nothing depends on one arriving; waiters also look by themselves.
+
+The Channels layer carries them. Deltas never do: a channel layer may drop what it carries.
+"""
+
+import logging
+
+from channels.layers import get_channel_layer
+
+from chat.models import Response
+from deny_web import loop
+
+logger = logging.getLogger(__name__)
+
+
+async def send(channel: str, response_id: str, *, kind: str = "bell") -> None:
+    """Wake the host that listens on `channel` for a response. A bell that fails is only logged."""
+    try:
+        await get_channel_layer().send(channel, {"type": kind, "response_id": response_id})
+    except (OSError, ConnectionError) as error:
+        logger.warning("a bell was lost: %s", type(error).__name__)
+
+
+def ring(response_id: str) -> None:
+    """Wake whoever hosts the response, from synchronous code; returns at once."""
+    channel = Response.objects.filter(pk=response_id).values_list("host__bell", flat=True).first()
+    if channel:
+        loop.submit(send(channel, response_id))

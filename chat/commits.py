@@ -1,0 +1,131 @@
+"""What a host writes about its turn. Every write carries the epoch: a host that was taken over is refused."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat import ledger
+from chat.events.log import Fenced
+from chat.ledger import ProposedCall
+from chat.models import Conversation, Item, Response, Status, Step, ToolCall
+from chat.turn import Turn
+from vault import leases
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Rows of output items that are to be written, taken from the live turn on its own thread."""
+
+    position: int
+    body: dict[str, Any]
+    upstream: dict[str, Any]
+    abandoned: bool
+
+
+def pending(turn: Turn) -> list[Pending]:
+    """The output items that the database does not have yet."""
+    return [
+        Pending(index, turn.output.snapshot(index), turn.upstream_names.get(index, {}), index in turn.abandoned)
+        for index in range(turn.committed, len(turn.output.items))
+    ]
+
+
+def commit_step(
+    turn: Turn, items: list[Pending], calls: list[ProposedCall], usage: dict[str, Any] | None, upstream_id: str
+) -> None:
+    """A step has ended: its items, the upstream's id and its ledger rows in one transaction. Raises Fenced.
+
+    No call starts before: the tasks are sent on commit.
+    """
+    with transaction.atomic():
+        _claim_epoch(turn, last_seq=turn.log.next_number - 1, usage=turn.usage)
+        if Step.objects.filter(response_id=turn.response_id, n=turn.step, epoch=turn.epoch).exists():
+            turn.committed = len(turn.output.items)
+            return  # done before; only the answer was lost
+        step = Step.objects.create(
+            response_id=turn.response_id,
+            n=turn.step,
+            epoch=turn.epoch,
+            upstream=turn.upstream.name,
+            upstream_response_id=upstream_id,
+            usage=usage,
+        )
+        _write_items(turn, items, step)
+        if calls:
+            lease = leases.current(turn.tenant_id)
+            made = ledger.propose(turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
+            transaction.on_commit(lambda: ledger.enqueue(made))
+    turn.committed = len(turn.output.items)
+
+
+def end(
+    turn: Turn,
+    items: list[Pending],
+    status: Status,
+    error: dict[str, Any] | None,
+    incomplete: dict[str, Any] | None,
+) -> None:
+    """The turn has ended: in the database before any client hears of it. Raises Fenced."""
+    with transaction.atomic():
+        if Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status=status).exists():
+            return  # done before; only the answer was lost
+        _claim_epoch(
+            turn,
+            status=status,
+            error=error,
+            incomplete=incomplete,
+            usage=turn.usage,
+            last_seq=turn.log.next_number,  # the ending event's
+            ended_at=timezone.now(),
+            host=None,
+            wait_reason="",
+        )
+        _write_items(turn, items, None)
+        if turn.conversation_id:
+            Conversation.objects.filter(pk=turn.conversation_id, active_id=turn.response_id).update(
+                active=None, changed_at=timezone.now()
+            )
+        if not turn.stored:
+            ToolCall.objects.filter(response_id=turn.response_id).update(args="", result=None)
+    turn.committed = len(turn.output.items)
+
+
+def write_outcomes(turn: Turn, indexes: list[int]) -> None:
+    """Tool calls have their outcomes: their items say so, before the next step builds on them. Raises Fenced."""
+    with transaction.atomic():
+        _claim_epoch(turn, last_seq=turn.log.next_number - 1)
+        if turn.stored:
+            for index in indexes:
+                Item.objects.filter(response_id=turn.response_id, direction="output", position=index).update(
+                    body=turn.output.snapshot(index)
+                )
+
+
+def _claim_epoch(turn: Turn, **changes: Any) -> None:
+    mine = Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status__in=_RUNNING)
+    if not mine.update(**changes):
+        raise Fenced
+
+
+_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
+
+
+def _write_items(turn: Turn, items: list[Pending], step: Step | None) -> None:
+    if not turn.stored:
+        return
+    Item.objects.bulk_create(
+        Item(
+            tenant_id=turn.tenant_id,
+            response_id=turn.response_id,
+            step=step,
+            direction=Item.Direction.OUTPUT,
+            position=one.position,
+            item_id=one.body["id"],
+            abandoned=one.abandoned,
+            body=one.body,
+            upstream=one.upstream,
+        )
+        for one in items
+    )

@@ -1,0 +1,127 @@
+"""What the model gets to see: the chain of responses, replayed in the upstream's terms."""
+
+import uuid
+from collections.abc import Container, Iterable
+from typing import Any
+
+from django.db import connection
+
+from chat.errors import bad_request
+from chat.models import Item
+from chat.step import SERVER_LABEL
+from chat.turn import Turn
+from tenants.models import Tenant
+
+MAX_CHAIN = 1000
+
+_CHAIN = """
+WITH RECURSIVE chain(id, parent_id, depth) AS (
+    SELECT id, parent_id, 0 FROM chat_response WHERE id = %s AND tenant_id = %s
+    UNION ALL
+    SELECT r.id, r.parent_id, c.depth + 1 FROM chat_response r
+    JOIN chain c ON r.id = c.parent_id AND r.tenant_id = %s WHERE c.depth < %s
+)
+SELECT id FROM chain ORDER BY depth DESC
+"""
+
+
+def chain_ids(tenant_id: uuid.UUID, response_id: str) -> list[str]:
+    """The ids from the root of the tree to `response_id`; the tenant is asked for at every link."""
+    tenant = Tenant._meta.pk.get_db_prep_value(tenant_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAIN, [response_id, tenant, tenant, MAX_CHAIN])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def of_chain(tenant_id: uuid.UUID, response_id: str | None) -> list[dict[str, Any]]:
+    """The upstream input that a response and its ancestors make."""
+    if response_id is None:
+        return []
+    ids = chain_ids(tenant_id, response_id)
+    rows = Item.objects.for_tenant(tenant_id).filter(response__in=ids, abandoned=False)
+    by_response: dict[str, list[Item]] = {one: [] for one in ids}
+    for row in rows.order_by("direction", "position"):  # "input" sorts before "output"
+        by_response[row.response_id].append(row)
+    return [item for one in ids for item in of_items(by_response[one])]
+
+
+def of_items(rows: Iterable[Item], waiting: Container[str] = ()) -> list[dict[str, Any]]:
+    """Stored items in the upstream's terms. A step's tool calls come first, then their outputs, as they came.
+
+    Calls in `waiting` have no output yet.
+    """
+    items: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
+    for row in rows:
+        if not _is_ours(row.body):
+            items += outputs
+            outputs = []
+            items.append(_as_upstream(row.body, row.upstream))
+            continue
+        items.append(_call(row.body, row.upstream))
+        if row.item_id not in waiting:
+            outputs.append(_call_output(row.body, row.upstream))
+    return items + outputs
+
+
+def of_outputs(turn: Turn, first: int) -> list[dict[str, Any]]:
+    """The live turn's output items from `first` on; its own tools' calls without their outputs."""
+    items = []
+    for index in range(first, len(turn.output.items)):
+        body, upstream = turn.output.snapshot(index), turn.upstream_names.get(index, {})
+        items.append(_call(body, upstream) if _is_ours(body) else _as_upstream(body, upstream))
+    return items
+
+
+def of_outcomes(turn: Turn, indexes: list[int]) -> list[dict[str, Any]]:
+    """The outputs of the live turn's finished calls."""
+    return [_call_output(turn.output.items[index], turn.upstream_names[index]) for index in indexes]
+
+
+def _is_ours(body: dict[str, Any]) -> bool:
+    return body["type"] == "mcp_call" and body.get("server_label") == SERVER_LABEL
+
+
+def _call(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
+    call_id = upstream.get("call_id") or body["id"]
+    return {"type": "function_call", "call_id": call_id, "name": body["name"], "arguments": body["arguments"]}
+
+
+def _call_output(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
+    call_id = upstream.get("call_id") or body["id"]
+    return {"type": "function_call_output", "call_id": call_id, "output": body.get("output") or ""}
+
+
+def resolve_references(tenant_id: uuid.UUID, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Replace each ``item_reference`` by the item that it names in this tenant's store. Raises ApiError 400."""
+    wanted = [item.get("id") for item in items if item["type"] == "item_reference"]
+    if not wanted:
+        return items
+    found = {row.item_id: row for row in Item.objects.for_tenant(tenant_id).filter(item_id__in=wanted)}
+    resolved = []
+    for index, item in enumerate(items):
+        if item["type"] != "item_reference":
+            resolved.append(item)
+        elif item.get("id") in found:
+            resolved.append(found[item["id"]].body)
+        else:
+            raise bad_request("The referenced item was not found.", f"input[{index}].id", "item_not_found")
+    return resolved
+
+
+def of_input(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A request's own items in the upstream's terms."""
+    return [_as_upstream(item, {}) for item in items]
+
+
+def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
+    item = {key: value for key, value in body.items() if not key.startswith("deny_web:")}
+    if upstream.get("id"):
+        item["id"] = upstream["id"]
+    elif item["type"] in ("message", "function_call_output", "function_call") or str(item.get("id")).startswith("item_"):
+        item.pop("id", None)  # our own name for it says nothing up there
+    if item["type"] == "message" and item.get("status") == "incomplete":
+        item["status"] = "completed"  # a stopped answer is part of what was said
+    return item
+
+

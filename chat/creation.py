@@ -1,0 +1,189 @@
+"""Making a response: every check and every row of it in one transaction, and the live turn that its host will run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from chat import context, lookup
+from chat.envelope import envelope
+from chat.errors import ApiError, bad_request
+from chat.events import EventLog
+from chat.models import Conversation, Door, Item, Response, Status, Tool
+from chat.models.response import ENDED
+from chat.params import Create
+from chat.providers import upstream
+from chat.tools import definition
+from chat.turn import Caps, Offer, Turn
+from deny_web import ids
+from tenants.access import Principal
+from tenants.models import Tenant
+from vault import leases
+from vault.errors import Unavailable
+
+_TITLE_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Existing:
+    """The same token was sent before: nothing was made, this is the response that it made."""
+
+    response_id: str
+
+
+def create(principal: Principal, create: Create, *, door: Door, host_id: str | None) -> Turn | Existing:
+    """Store a response and its input; the turn is `host_id`'s to run. Raises ApiError.
+
+    Without a host the response is left queued for a turns worker.
+    """
+    tenant = principal.tenant
+    if create.token and (known := _existing(tenant, create.token)):
+        return known
+    try:
+        source = upstream.for_tenant(tenant)
+    except upstream.NoUpstream:
+        raise ApiError(
+            409, "This workspace has no model yet. An admin can connect one under Models.", code="no_upstream"
+        ) from None
+    if create.previous_response_id and create.conversation and door is not Door.BROWSER:
+        raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
+    try:
+        lease = leases.current(tenant.id)
+    except Unavailable:
+        raise ApiError(503, "The vault's leases cannot be read at the moment. Try again.", code="unavailable") from None
+    try:
+        with transaction.atomic():
+            conversation = _conversation(principal, create, door)
+            parent = _parent(principal, create, conversation)
+            items = context.resolve_references(tenant.id, create.input)
+            row = Response.objects.create(
+                tenant=tenant,
+                parent=parent,
+                conversation=conversation,
+                user=principal.user,
+                api_key=principal.api_key,
+                door=door,
+                stored=create.store,
+                status=Status.IN_PROGRESS if host_id else Status.QUEUED,
+                request=create.request if create.store else {},
+                model=create.request.get("model") or source.model,
+                client_token=create.token,
+                lease_id=lease.id if lease else "",
+                host_id=host_id,
+            )
+            rows = _store_input(row, items)
+            if conversation is not None:
+                _activate(conversation, row)
+    except IntegrityError:
+        # Two sends of the same token at once: the other one won.
+        if create.token and (known := _existing(tenant, create.token)):
+            return known
+        raise
+    row.request = create.request
+    history = context.of_chain(tenant.id, row.parent_id)
+    return live_turn(row, tenant, source, history + context.of_items(rows))
+
+
+def live_turn(
+    row: Response, tenant: Tenant, source: upstream.Upstream, history: list[dict[str, Any]], *, first: int = 0
+) -> Turn:
+    """The host's view of a stored response."""
+    functions = frozenset(
+        tool["name"] for tool in row.request.get("tools") or [] if tool.get("type") == "function" and "name" in tool
+    )
+    return Turn(
+        response_id=row.id,
+        tenant_id=tenant.id,
+        epoch=row.epoch,
+        door=row.door,
+        stored=row.stored,
+        request=row.request,
+        envelope=envelope(row, source.model),
+        conversation_id=row.conversation_id,
+        upstream=source,
+        offers=_offers(tenant, functions),
+        client_functions=functions,
+        caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
+        context=history,
+        log=EventLog(row.id, row.epoch, first=first, durable=row.stored),
+    )
+
+
+def _existing(tenant: Tenant, token: str) -> Existing | None:
+    known = Response.objects.for_tenant(tenant).filter(client_token=token).values_list("pk", flat=True).first()
+    return Existing(known) if known else None
+
+
+def _conversation(principal: Principal, create: Create, door: Door) -> Conversation | None:
+    if create.conversation:
+        return lookup.conversation(principal, create.conversation)
+    if create.new_conversation:
+        return Conversation.objects.create(
+            tenant=principal.tenant,
+            created_by=principal.user if door is Door.BROWSER else None,
+            title=_title(create.input),
+            changed_at=timezone.now(),
+        )
+    return None
+
+
+def _parent(principal: Principal, create: Create, conversation: Conversation | None) -> Response | None:
+    if create.previous_response_id is None:
+        return conversation.leaf if conversation else None
+    found = lookup.responses(principal).filter(pk=create.previous_response_id, stored=True).first()
+    if found is None or (conversation is not None and found.conversation_id != conversation.pk):
+        raise bad_request(
+            "The previous response was not found.", "previous_response_id", "previous_response_not_found"
+        )
+    if found.status not in ENDED:
+        raise ApiError(409, "The previous response has not ended yet.", code="response_in_progress")
+    return found
+
+
+def _activate(conversation: Conversation, row: Response) -> None:
+    # Compare-and-set: of two sends at once, one gets the conversation and the other a clear answer.
+    free = Conversation.objects.filter(pk=conversation.pk, active__isnull=True)
+    if not free.update(active=row, leaf=row, changed_at=timezone.now()):
+        raise ApiError(409, "This conversation is still answering. Wait for it, or stop it.", code="conversation_busy")
+
+
+def _store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
+    rows = [
+        Item(
+            tenant_id=row.tenant_id,
+            response=row,
+            direction=Item.Direction.INPUT,
+            position=position,
+            item_id=_item_id(item),
+            body=item,
+        )
+        for position, item in enumerate(items)
+    ]
+    for one in rows:
+        one.body = {**one.body, "id": one.item_id}
+    return Item.objects.bulk_create(rows) if row.stored else rows
+
+
+def _item_id(item: dict[str, Any]) -> str:
+    given = item.get("id")
+    if isinstance(given, str) and 0 < len(given) <= 64:
+        return given
+    return ids.new("msg" if item["type"] == "message" else "item")
+
+
+def _offers(tenant: Tenant, hidden: frozenset[str]) -> dict[str, Offer]:
+    tools = Tool.objects.for_tenant(tenant).filter(enabled=True, current__isnull=False).select_related("current")
+    return {
+        tool.name: Offer(tool.current_id, definition.from_stored(tool.current.definition).function_schema())
+        for tool in tools.order_by("name")
+        if tool.name not in hidden
+    }
+
+
+def _title(items: list[dict[str, Any]]) -> str:
+    for item in items:
+        for part in item.get("content") or []:
+            if isinstance(part, dict) and isinstance(part.get("text"), str) and part["text"].strip():
+                return " ".join(part["text"].split())[:_TITLE_LENGTH]
+    return ""

@@ -1,0 +1,210 @@
+"""The Responses API over WebSocket: for API keys, and for the browser with its session cookie and a checked origin.
+
+Extensions for the browser are under ``deny_web:``; its frames carry ``deny_web:response_id``, since one socket may
+follow several responses.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import orjson
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from chat import envelope, events, hosting, lookup, params, stopping
+from chat.doors import readers, starting
+from chat.errors import ApiError, bad_request
+from chat.events import Frame, Gone
+from chat.models import Door, Response
+from chat.turn import Turn
+from deny_web import db
+from tenants import access
+from tenants.access import Act, Principal
+from vault import leases
+
+logger = logging.getLogger(__name__)
+
+RECHECK_SECONDS = 3.0  # how soon an open socket notices that its person may not be here any more
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+MAX_FOLLOWED = 32
+
+SIGNED_OUT, NOT_ALLOWED, UNKNOWN = 4401, 4403, 4404
+
+
+class ResponsesSocket(AsyncWebsocketConsumer):
+    """One connection. Every message asks anew who is sending it."""
+
+    principal: Principal
+
+    async def connect(self) -> None:
+        self.follows: dict[str, asyncio.Task[None]] = {}
+        self.watch: asyncio.Task[None] | None = None
+        self.group = ""
+        await self.accept()  # a refused handshake would hide the reason from a browser's script
+        code = await self._ask()
+        if code is not None:
+            await self.close(code)
+            return
+        self.browser = self.principal.api_key is None
+        self.group = starting.group(self.principal)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        self.watch = asyncio.create_task(self._recheck())
+
+    async def disconnect(self, code: int) -> None:
+        if self.watch is not None:
+            self.watch.cancel()
+        for task in list(self.follows.values()):
+            task.cancel()
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        token: object = None
+        try:
+            message = _message(text_data)
+            token = message.get("deny_web:token")
+            await self._act(message)
+        except ApiError as error:
+            await self._send_error(error, token)
+
+    async def _act(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "response.create":
+            self._need(Act.CHAT)
+            await self._create(message)
+        elif kind == "deny_web:follow":
+            await self._follow_stored(message)
+        elif kind == "deny_web:stop":
+            self._need(Act.CHAT)
+            await stopping.stop(self.principal, _response_id(message))
+        elif kind == "deny_web:ping":
+            await self._send({"type": "deny_web:pong"})
+        else:
+            raise bad_request("Unknown message type.", "type")
+
+    async def _create(self, message: dict[str, Any]) -> None:
+        create = params.parse(message)
+        if create.background or create.stream:
+            raise bad_request("A socket always streams; leave 'stream' and 'background' out.", "stream")
+        if not self.browser and self.follows:
+            raise ApiError(409, "One response at a time on a connection.", code="response_in_progress")
+        started = await starting.start(self.principal, create, Door.BROWSER if self.browser else Door.API)
+        if isinstance(started, str):
+            self._follow(started, -1, None)
+        else:
+            self._follow(started.response_id, -1, started)
+
+    async def _follow_stored(self, message: dict[str, Any]) -> None:
+        after = message.get("starting_after", -1)
+        if not isinstance(after, int):
+            raise bad_request("'starting_after' must be a whole number.", "starting_after")
+        found = await db.run(lookup.response, self.principal, _response_id(message))
+        self._follow(found.pk, after, None)
+
+    def _follow(self, response_id: str, after: int, turn: Turn | None) -> None:
+        if len(self.follows) >= MAX_FOLLOWED:
+            raise ApiError(429, "Too many responses are followed on this connection.", code="too_many_follows")
+        if before := self.follows.pop(response_id, None):
+            before.cancel()
+        task = asyncio.create_task(self._stream(response_id, after, turn))
+        self.follows[response_id] = task
+        task.add_done_callback(lambda done: self._followed(response_id, done))
+
+    def _followed(self, response_id: str, task: "asyncio.Task[None]") -> None:
+        if self.follows.get(response_id) is task:
+            del self.follows[response_id]
+
+    async def _stream(self, response_id: str, after: int, turn: Turn | None) -> None:
+        tail = b',"deny_web:response_id":"%b"}' % response_id.encode() if self.browser else b"}"
+        try:
+            async with readers.reading(turn):
+                async for batch in events.follow(response_id, after, hosting.here().find):
+                    for frame in batch:
+                        if frame.ends:
+                            self.follows.pop(response_id, None)  # the client may send the next one at once
+                        await self._send_frame(frame, tail)
+        except Gone:
+            gone = await db.run(_gone, response_id)
+            if gone is not None:
+                await self._send({**gone, "deny_web:response_id": response_id})
+
+    async def _send_frame(self, frame: Frame, tail: bytes) -> None:
+        text = (frame.data[:-1] + tail).decode()
+        await self.base_send({"type": "websocket.send", "text": text})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.base_send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+    async def _send_error(self, error: ApiError, token: object) -> None:
+        answer = {"type": "error", "status": error.status, **error.as_body()}
+        if token is not None:
+            answer["deny_web:token"] = token
+        await self._send(answer)
+
+    def _need(self, act: Act) -> None:
+        if not self.principal.may(act):
+            raise ApiError(403, "Your role here does not allow this. Ask an admin.", code="insufficient_permissions")
+
+    async def _ask(self) -> int | None:
+        """Who is on the line now; a close code when they may not be here."""
+        try:
+            self.principal = await db.run(access.for_socket, self.scope, Act.READ)
+        except access.Unauthenticated:
+            return SIGNED_OUT
+        except PermissionDenied:
+            return NOT_ALLOWED
+        except Http404:
+            return UNKNOWN
+        return None
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            code = await self._ask()
+            if code is not None:
+                for task in list(self.follows.values()):
+                    task.cancel()
+                await self.close(code)
+                return
+
+    async def vault_changed(self, event: dict[str, Any]) -> None:
+        """A bell: the workspace's lease is new, or gone."""
+        if self.browser:
+            lease = await db.run(leases.current, self.principal.tenant.id)
+            expires = lease.expires_at.isoformat() if lease else None
+            await self._send({"type": "deny_web:vault", "locked": lease is None, "expires_at": expires})
+
+    async def turn_started(self, event: dict[str, Any]) -> None:
+        """A bell: another tab of the same person has sent a message."""
+        user = self.principal.user
+        if self.browser and user is not None and event["user_id"] == user.pk:
+            known = {key: event[key] for key in ("conversation", "response_id")}
+            await self._send({"type": "deny_web:active", **known})
+
+
+def _message(text: str | None) -> dict[str, Any]:
+    if text is None or len(text) > MAX_FRAME_BYTES:
+        raise bad_request("Send JSON text frames of at most 8 MiB.")
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise bad_request("The frame is not valid JSON.", code="invalid_json") from None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise bad_request("A frame is a JSON object with a 'type'.", "type")
+    return message
+
+
+def _response_id(message: dict[str, Any]) -> str:
+    value = message.get("response_id")
+    if not isinstance(value, str):
+        raise bad_request("'response_id' must be a string.", "response_id")
+    return value
+
+
+def _gone(response_id: str) -> dict[str, Any] | None:
+    row = Response.objects.filter(pk=response_id).first()
+    if row is None:
+        return None
+    return {"type": "deny_web:gone", "sequence_number": row.last_seq, "response": envelope.stored_object(row)}

@@ -1,0 +1,263 @@
+"""The turn loop: stream the model, run the tools it asks for, until it asks for none, a cap, or a stop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from django.db import InterfaceError, OperationalError
+
+from chat import commits, context, ledger
+from chat.events.log import Fenced
+from chat.ledger import ProposedCall
+from chat.models import Status
+from chat.params import upstream_parameters
+from chat.providers import client
+from chat.providers.errors import ProviderError
+from chat.step import Slot, Step
+from chat.turn import Turn
+from deny_web import db
+from vault.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+_LOOK_SECONDS = 1.0  # how often a waiter looks into the database by itself, should a bell be lost
+
+
+class Incomplete(Exception):
+    """The turn ends before the model was done. `reason` is the API's word or None, `ours` says it in our terms."""
+
+    def __init__(self, ours: str, reason: str | None = None) -> None:
+        super().__init__(ours)
+        self.details = {"reason": reason, "deny_web:reason": ours}
+
+
+class UpstreamIncomplete(Exception):
+    def __init__(self, details: dict[str, Any]) -> None:
+        super().__init__("upstream")
+        self.details = details
+
+
+async def run(turn: Turn) -> None:
+    """Run a turn to its end. Ends quietly when another host has taken it over; raises nothing else."""
+    try:
+        ending = await _ending(turn)
+        await _end(turn, **ending)
+    except Fenced:
+        logger.info("%s goes on elsewhere", turn.response_id)
+
+
+async def _ending(turn: Turn) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(max(0.0, turn.deadline - time.monotonic())):
+            await _steps(turn)
+        return {"status": Status.COMPLETED}
+    except asyncio.CancelledError:
+        if turn.stop_reason is None:
+            raise  # the process is going down: the response is released, not ended
+        return {"status": Status.INCOMPLETE, "incomplete": Incomplete(turn.stop_reason).details}
+    except TimeoutError:
+        return {"status": Status.INCOMPLETE, "incomplete": Incomplete("max_seconds").details}
+    except (Incomplete, UpstreamIncomplete) as reason:
+        return {"status": Status.INCOMPLETE, "incomplete": reason.details}
+    except ProviderError as error:
+        turn.failure = error
+        return {"status": Status.FAILED, "error": {"code": error.code, "message": error.sentence}}
+    except Fenced:
+        raise
+    except Exception as error:
+        # Only the kind and the place: a traceback's values could hold what a tool or a person said.
+        logger.error("%s failed: %s at %s", turn.response_id, type(error).__name__, _place(error))
+        sentence = "Something went wrong on this server. What was said so far is kept; try again."
+        return {"status": Status.FAILED, "error": {"code": "server_error", "message": sentence}}
+
+
+async def _steps(turn: Turn) -> None:
+    if turn.fresh:
+        turn.emit({"type": "response.created", "response": turn.object(Status.IN_PROGRESS)})
+        turn.emit({"type": "response.in_progress", "response": turn.object(Status.IN_PROGRESS)})
+    elif turn.resume is not None:
+        if turn.resume.waiting:
+            await _outcomes(turn, dict(turn.resume.waiting))
+        if turn.resume.client_must_act:
+            return
+    while True:
+        _check_caps(turn)
+        step = await _stream(turn)
+        proposed = [_proposed(turn, slot) for slot in step.calls]
+        await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
+        turn.step += 1
+        if step.calls:
+            await _outcomes(turn, {slot.id: slot.index for slot in step.calls})
+        if step.incomplete:
+            raise UpstreamIncomplete(step.incomplete)
+        if step.client_calls or not step.calls:
+            return
+
+
+async def _stream(turn: Turn) -> Step:
+    step = Step(turn)
+    first = len(turn.output.items)
+    async for event in client.stream(turn.upstream, _body(turn)):
+        step.feed(event)
+        await turn.log.room()
+        if step.ended:
+            break
+    step.finish()
+    turn.usage = _summed(turn.usage, step.usage)
+    turn.context += context.of_outputs(turn, first)
+    return step
+
+
+def _body(turn: Turn) -> dict[str, Any]:
+    body = upstream_parameters(turn.request)
+    body["model"] = turn.request.get("model") or turn.upstream.model
+    body["input"] = turn.context
+    body["store"] = False  # the chain lives here, where it belongs to one tenant
+    tools = [*(body.get("tools") or []), *(offer.schema for offer in turn.offers.values())]
+    if tools:
+        body["tools"] = tools
+    else:
+        body.pop("tools", None)
+    if turn.step and _is_forced(body.get("tool_choice")):
+        body["tool_choice"] = "auto"  # forced again, the model would call the tool for ever
+    if body.get("max_output_tokens"):
+        body["max_output_tokens"] -= (turn.usage or {}).get("output_tokens", 0)
+        if body["max_output_tokens"] < 1:
+            raise Incomplete("max_output_tokens", "max_output_tokens")
+    if turn.upstream.keeps_reasoning:
+        body["include"] = sorted({*(body.get("include") or []), "reasoning.encrypted_content"})
+    return body
+
+
+def _is_forced(choice: object) -> bool:
+    return choice == "required" or isinstance(choice, dict)
+
+
+def _check_caps(turn: Turn) -> None:
+    if turn.step >= turn.caps.steps:
+        raise Incomplete("max_steps")
+    if turn.usage and turn.usage.get("total_tokens", 0) >= turn.caps.tokens:
+        raise Incomplete("max_tokens", "max_output_tokens")
+
+
+def _proposed(turn: Turn, slot: Slot) -> ProposedCall:
+    assert slot.call is not None
+    offer = turn.offers.get(slot.call["name"])
+    return ProposedCall(
+        call_id=slot.call["call_id"],
+        item_id=slot.id,
+        name=slot.call["name"],
+        arguments=slot.call["arguments"],
+        tool_version_id=offer.version_id if offer else None,
+    )
+
+
+async def _outcomes(turn: Turn, waiting: dict[str, int]) -> None:
+    """Wait for the ledger, telling readers of each call as it starts and ends; then add the outputs to the context."""
+    indexes = dict(waiting)
+    running: set[str] = set()
+    while waiting:
+        turn.bell.clear()
+        for call in await db.run(ledger.progress, turn.response_id, list(waiting)):
+            index = waiting[call.item_id]
+            where = {"item_id": call.item_id, "output_index": index}
+            if call.started and call.item_id not in running:
+                running.add(call.item_id)
+                turn.emit({"type": "response.mcp_call.in_progress", **where})
+            if call.result is not None:
+                del waiting[call.item_id]
+                _tell_outcome(turn, index, where, call.result)
+        if waiting:
+            try:
+                await asyncio.wait_for(turn.bell.wait(), _LOOK_SECONDS)
+            except TimeoutError:
+                continue
+    await _settle(commits.write_outcomes, turn, list(indexes.values()))
+    turn.context += context.of_outcomes(turn, list(indexes.values()))
+
+
+def _tell_outcome(turn: Turn, index: int, where: dict[str, Any], result: dict[str, Any]) -> None:
+    failed = result.get("error")
+    item = turn.output.snapshot(index) | {
+        "status": "failed" if failed else "completed",
+        "output": result["output"],
+        "error": {"type": "mcp_tool_execution_error", "content": failed} if failed else None,
+        "deny_web:request": result.get("request"),
+    }
+    turn.emit({"type": f"response.mcp_call.{'failed' if failed else 'completed'}", **where})
+    turn.emit({"type": "response.output_item.done", "output_index": index, "item": item})
+
+
+async def _end(
+    turn: Turn,
+    status: Status,
+    error: dict[str, Any] | None = None,
+    incomplete: dict[str, Any] | None = None,
+) -> None:
+    if status is not Status.COMPLETED:
+        await _settle(ledger.cancel, turn.response_id)
+        close_open_items(turn)
+    await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
+    ended = {"error": error, "incomplete_details": incomplete}
+    if status is Status.COMPLETED:
+        ended["completed_at"] = int(time.time())
+    turn.emit({"type": f"response.{status}", "response": turn.object(status, **ended)})
+    await turn.log.flushed()
+
+
+async def _settle(act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do a database act to its end, whatever comes: a stop waits for it, an outage of the database or Valkey is waited out.
+
+    The acts can be repeated: an answer that was lost on the way leaves it open whether the act was done.
+    """
+    task = asyncio.ensure_future(_insist(act, *args, **kwargs))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+async def _insist(act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    delay = 0.1
+    while True:
+        try:
+            return await db.run(act, *args, **kwargs)
+        except (OperationalError, InterfaceError, Unavailable) as error:
+            logger.warning("%s waits: %s", act.__name__, type(error).__name__)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 2.0)
+
+
+def close_open_items(turn: Turn, *, abandoned: bool = False) -> None:
+    """Close what a stop, a cut or a dead host left open. Of these only text that was shown goes into the context."""
+    first = turn.committed
+    for index in sorted(turn.output.open):
+        for event in turn.output.close(index):
+            turn.emit(event)
+    for index in range(first, len(turn.output.items)):
+        item = turn.output.items[index]
+        if abandoned or item["type"] != "message" or not item.get("content"):
+            turn.abandoned.add(index)
+
+
+def _summed(before: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[str, Any] | None:
+    if before is None or more is None:
+        return more or before
+    total: dict[str, Any] = dict(before)
+    for key, value in more.items():
+        if isinstance(value, dict):
+            total[key] = _summed(before.get(key) or {}, value)
+        elif isinstance(value, int | float):
+            total[key] = (before.get(key) or 0) + value
+    return total
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

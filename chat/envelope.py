@@ -1,0 +1,54 @@
+"""The Response object around the output: what the client asked for, with the API's defaults filled in."""
+
+from typing import Any
+
+from chat.models import Response, Status
+from chat.params import OWN
+
+_DEFAULTS: dict[str, Any] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "truncation": "disabled",
+    "user": None,
+}
+
+
+def envelope(row: Response, model: str) -> dict[str, Any]:
+    """The object without status, output and usage."""
+    asked = {key: value for key, value in row.request.items() if value is not None and key not in OWN - {"background"}}
+    return {
+        "id": row.id,
+        "object": "response",
+        "created_at": int(row.created_at.timestamp()),
+        "completed_at": int(row.ended_at.timestamp()) if row.ended_at and row.status == Status.COMPLETED else None,
+        "error": row.error,
+        "incomplete_details": row.incomplete,
+        **_DEFAULTS,
+        **{key: value for key, value in asked.items() if not key.startswith("deny_web:")},
+        "model": asked.get("model") or model,
+        "previous_response_id": row.parent_id,
+        "conversation": {"id": row.conversation_id} if row.conversation_id else None,
+        "store": row.stored,
+    }
+
+
+def stored_object(row: Response) -> dict[str, Any]:
+    """A stored response as the API gives it back."""
+    output = [item.body for item in row.items.filter(direction="output").order_by("position")]
+    return {**envelope(row, row.model), "status": row.status, "output": output, "usage": row.usage}

@@ -1,0 +1,10 @@
+"""The numbered log of a response's events: appended by its host, followed by its readers.
+
+`log` is the host's side, `archive` the copy in Valkey, `follow` the reader's side.
+"""
+
+from chat.events.follow import Gone, follow
+from chat.events.frame import ENDINGS, Frame
+from chat.events.log import EventLog
+
+__all__ = ["ENDINGS", "EventLog", "Frame", "Gone", "follow"]

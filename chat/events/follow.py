@@ -1,0 +1,96 @@
+"""The reader's side of a log: every frame once, in order, from a number on, wherever the host is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import redis
+
+from chat.events import archive
+from chat.events.frame import Frame
+from chat.events.log import EventLog
+from chat.models import Response
+from chat.models.response import ENDED
+from deny_web import db
+
+_BLOCK_MS = 1000
+
+
+class Gone(Exception):
+    """The log no longer holds what the reader asked for and the turn has ended: rebuild from the stored response."""
+
+
+async def follow(response_id: str, after: int, find: Callable[[str], EventLog | None]) -> AsyncIterator[list[Frame]]:
+    """Batches of frames with numbers above `after`, until the ending one.
+
+    `find` answers the live log when this process hosts the response; otherwise the frames come from Valkey, and a look
+    into the database once a second tells when there is nothing to wait for any more. Raises Gone.
+    """
+    while True:
+        log = find(response_id)
+        source = _from_memory(log, after) if log else _from_valkey(response_id, after, find)
+        async for batch in source:
+            after = batch[-1].number
+            yield batch
+            if batch[-1].ends:
+                return
+
+
+async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
+    changed = asyncio.Event()
+    log.readers.add(changed)
+    try:
+        while not log.fenced:
+            changed.clear()
+            if after + 1 < log.base:  # a reader that fell behind what memory keeps
+                batch = await archive.read(log.response_id, after, 8)
+                if not batch:
+                    after = log.base - 1  # forgotten after a flush of Valkey: what still exists goes on
+                    continue
+            else:
+                batch = log.frames[after + 1 - log.base : log.shown - log.base]
+            if batch:
+                after = batch[-1].number
+                yield batch
+            elif log.ended:
+                return
+            else:
+                await changed.wait()
+    finally:
+        log.readers.discard(changed)
+
+
+async def _from_valkey(
+    response_id: str, after: int, find: Callable[[str], EventLog | None]
+) -> AsyncIterator[list[Frame]]:
+    while find(response_id) is None:
+        try:
+            batch = await archive.wait(response_id, after, _BLOCK_MS)
+        except (redis.RedisError, OSError):
+            await asyncio.sleep(0.2)
+            batch = []
+        if batch:
+            after = batch[-1].number
+            yield batch
+        elif await db.run(_has_ended, response_id):
+            batch = await _last_look(response_id, after)
+            if not batch:
+                raise Gone
+            yield batch
+            after = batch[-1].number
+
+
+async def _last_look(response_id: str, after: int) -> list[Frame]:
+    # The end is in the database before it is in the log, so one more look with a pause closes that gap.
+    for pause in (0, 0.2, 0.5):
+        await asyncio.sleep(pause)
+        try:
+            if batch := await archive.read(response_id, after):
+                return batch
+        except (redis.RedisError, OSError):
+            continue
+    return []
+
+
+def _has_ended(response_id: str) -> bool:
+    status = Response.objects.filter(pk=response_id).values_list("status", flat=True).first()
+    return status is None or status in ENDED

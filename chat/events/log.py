@@ -1,0 +1,184 @@
+"""The host's side of a response's log: number, keep in memory, append to Valkey, then show to readers.
+
+No reader sees a frame before Valkey has it, not even one in the same process: otherwise a reader could have seen a
+number that the host's successor gives to another event.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import redis
+
+from chat.events import archive
+from chat.events.archive import Append, Verdict
+from chat.events.frame import Frame, encode
+
+logger = logging.getLogger(__name__)
+
+MEMORY_BYTES = 4 * 1024 * 1024  # what a host keeps of one log; older frames are read from Valkey
+BACKLOG_BYTES = 1024 * 1024  # what may wait for Valkey before the model's stream is held back
+
+
+class Fenced(Exception):
+    """Another host owns this response now; stop without a word."""
+
+
+class EventLog:
+    """One response's events. Made by its host; `durable` is false for a turn that nobody can come back to."""
+
+    def __init__(self, response_id: str, epoch: int, *, first: int = 0, durable: bool = True) -> None:
+        self.response_id = response_id
+        self.epoch = epoch
+        self.durable = durable
+        self.base = first  # number of frames[0]
+        self.frames: list[Frame] = []
+        self.shown = first  # readers see the numbers below this
+        self.next_number = first
+        self.ended = False
+        self.fenced = False
+        self.seeded = first > 0
+        self.readers: set[asyncio.Event] = set()
+        self._backlog = 0
+        self._kept = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def emit(self, event: dict[str, Any]) -> int:
+        """Number `event` and hand it to the log. Raises Fenced when another host has taken over."""
+        if self.fenced:
+            raise Fenced
+        frame = encode(event, self.next_number)
+        self.frames.append(frame)
+        self.next_number += 1
+        self._kept += len(frame.data)
+        if self.durable:
+            self._backlog += len(frame.data)
+            if self._backlog > BACKLOG_BYTES:
+                self._room.clear()
+            _flusher().wake(self)
+        else:
+            self.show(self.next_number)
+        return frame.number
+
+    async def room(self) -> None:
+        """Wait while too much waits for Valkey, so that an outage there holds the model back, not our memory."""
+        if not self._room.is_set():
+            await self._room.wait()
+
+    async def flushed(self) -> None:
+        """Wait until readers can see everything emitted so far."""
+        target, changed = self.next_number, asyncio.Event()
+        self.readers.add(changed)
+        try:
+            while self.shown < target and not self.fenced:
+                changed.clear()
+                await changed.wait()
+        finally:
+            self.readers.discard(changed)
+        if self.fenced:
+            raise Fenced
+
+    def pending(self) -> list[Frame]:
+        return self.frames[self.shown - self.base :]
+
+    def show(self, upto: int) -> None:
+        """Let readers see the numbers below `upto`, and forget the oldest beyond the memory bound."""
+        for frame in self.frames[self.shown - self.base : upto - self.base]:
+            self.ended = self.ended or frame.ends
+        self.shown = upto
+        if self.durable:
+            self._backlog = sum(len(frame.data) for frame in self.pending())
+            if self._backlog <= BACKLOG_BYTES:
+                self._room.set()
+            self._forget_oldest()
+        self.wake_readers()
+
+    def shut_out(self) -> None:
+        self.fenced = True
+        self._room.set()
+        self.wake_readers()
+
+    def wake_readers(self) -> None:
+        for reader in self.readers:
+            reader.set()
+
+    def _forget_oldest(self) -> None:
+        drop = 0
+        while self._kept > MEMORY_BYTES and drop < self.shown - self.base:
+            self._kept -= len(self.frames[drop].data)
+            drop += 1
+        if drop:
+            del self.frames[:drop]
+            self.base += drop
+
+
+class _Flusher:
+    """Appends for all logs of one event loop: at most one round trip is under way, the next batch gathers meanwhile."""
+
+    def __init__(self) -> None:
+        self._dirty: dict[EventLog, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self, log: EventLog) -> None:
+        self._dirty[log] = None
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="event-log-flusher")
+
+    async def _run(self) -> None:
+        try:
+            while self._dirty:
+                logs = [log for log in self._dirty if log.pending()]
+                self._dirty.clear()
+                if logs:
+                    await self._flush(logs)
+        finally:
+            self._task = None
+
+    async def _flush(self, logs: list[EventLog]) -> None:
+        appends = [Append(log.response_id, log.epoch, log.pending(), not log.seeded) for log in logs]
+        delay = 0.05
+        while True:
+            try:
+                verdicts = await archive.append(appends)
+                break
+            except (redis.RedisError, OSError) as error:
+                logger.warning("Valkey is away (%s); events wait", type(error).__name__)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1.0)
+        for log, one, verdict in zip(logs, appends, verdicts, strict=True):
+            if verdict is Verdict.APPENDED:
+                log.seeded = True
+                log.show(one.frames[-1].number + 1)
+            elif verdict is Verdict.FENCED:
+                log.shut_out()
+            else:
+                await self._seed(log)
+
+    async def _seed(self, log: EventLog) -> None:
+        # Also met after an answer that was lost on the way: the batch is in, only we do not know.
+        last = await archive.fence(log.response_id, log.epoch)
+        if last is None:
+            log.shut_out()
+        elif last >= log.shown:
+            log.show(min(last + 1, log.next_number))
+            self._dirty[log] = None
+        else:
+            log.seeded = False
+            await archive.forget(log.response_id)
+            log.shown, shown = log.base, log.shown
+            frames = log.pending()
+            log.shown = shown
+            verdict = (await archive.append([Append(log.response_id, log.epoch, frames, True)]))[0]
+            if verdict is Verdict.FENCED:
+                log.shut_out()
+            else:
+                log.seeded = True
+                log.show(frames[-1].number + 1)
+
+
+_flushers: dict[int, _Flusher] = {}
+
+
+def _flusher() -> _Flusher:
+    return _flushers.setdefault(id(asyncio.get_running_loop()), _Flusher())

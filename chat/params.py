@@ -1,0 +1,153 @@
+"""The create parameters: what we act on is checked here, everything else goes upstream untouched."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.errors import bad_request
+
+MAX_INPUT_ITEMS = 2000
+MAX_METADATA = 16
+# Ours alone: never sent up.
+OWN = frozenset({"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background"})
+
+
+@dataclass(frozen=True)
+class Create:
+    """A checked ``response.create``. `request` is the body without its input, as it came."""
+
+    input: list[dict[str, Any]]
+    request: dict[str, Any]
+    previous_response_id: str | None = None
+    conversation: str | None = None
+    new_conversation: bool = False
+    store: bool = True
+    stream: bool = False
+    background: bool = False
+    token: str | None = None
+    client_functions: frozenset[str] = field(default_factory=frozenset)
+
+
+def parse(body: Any) -> Create:
+    """Check a create body. Raises ApiError 400, naming the parameter."""
+    if not isinstance(body, dict):
+        raise bad_request("The body must be a JSON object.")
+    request = {key: value for key, value in body.items() if key not in ("input", "type", "deny_web:token")}
+    for name in ("store", "stream", "background"):
+        if body.get(name) is not None and not isinstance(body[name], bool):
+            raise bad_request(f"'{name}' must be true or false.", name)
+    for name in ("model", "previous_response_id", "instructions"):
+        value = body.get(name)
+        if value is not None and not isinstance(value, str | (list if name == "instructions" else str)):
+            raise bad_request(f"'{name}' must be a string.", name)
+    tokens = body.get("max_output_tokens")
+    if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
+        raise bad_request("'max_output_tokens' must be a whole number above 0.", "max_output_tokens")
+    _check_metadata(body.get("metadata"))
+    request["tools"] = _tools(body.get("tools"))
+    store = body.get("store") is not False
+    background = bool(body.get("background"))
+    if background and not store:
+        raise bad_request("'background' needs 'store'.", "background")
+    conversation = _conversation(body.get("conversation"))
+    return Create(
+        input=_input(body.get("input")),
+        request=request,
+        previous_response_id=body.get("previous_response_id"),
+        conversation=conversation,
+        new_conversation=body.get("deny_web:conversation") == "new",
+        store=store,
+        stream=bool(body.get("stream")),
+        background=background,
+        token=_token(body.get("deny_web:token")),
+        client_functions=frozenset(_function_names(request["tools"])),
+    )
+
+
+def upstream_parameters(request: dict[str, Any]) -> dict[str, Any]:
+    """The part of a request that goes up."""
+    return {key: value for key, value in request.items() if key not in OWN and not key.startswith("deny_web:")}
+
+
+def _input(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise bad_request("'input' must be a string or a list of items.", "input")
+    if len(value) > MAX_INPUT_ITEMS:
+        raise bad_request(f"'input' may hold at most {MAX_INPUT_ITEMS} items.", "input")
+    return [_item(item, index) for index, item in enumerate(value)]
+
+
+def _item(item: dict[str, Any], index: int) -> dict[str, Any]:
+    kind = item.get("type") or ("message" if "role" in item else None)
+    if not isinstance(kind, str):
+        raise bad_request("Each input item needs a 'type'.", f"input[{index}].type")
+    item = {**item, "type": kind}
+    if kind == "message":
+        if item.get("role") not in ("user", "assistant", "system", "developer"):
+            raise bad_request("A message's 'role' is user, assistant, system or developer.", f"input[{index}].role")
+        if not isinstance(item.get("content"), str | list):
+            raise bad_request("A message needs 'content'.", f"input[{index}].content")
+        if isinstance(item["content"], str):
+            part = "output_text" if item["role"] == "assistant" else "input_text"
+            item["content"] = [{"type": part, "text": item["content"]}]
+    return item
+
+
+def _tools(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
+        raise bad_request("'tools' must be a list of tools.", "tools")
+    return [_flat(tool, index) for index, tool in enumerate(value)]
+
+
+def _flat(tool: dict[str, Any], index: int) -> dict[str, Any]:
+    if not isinstance(tool.get("type"), str):
+        raise bad_request("Each tool needs a 'type'.", f"tools[{index}].type")
+    nested = tool.get("function")
+    if tool["type"] == "function" and isinstance(nested, dict):  # the older form, still in gateways' documentation
+        tool = {"type": "function", **nested}
+    if tool["type"] == "function" and not isinstance(tool.get("name"), str):
+        raise bad_request("A function needs a 'name'.", f"tools[{index}].name")
+    return tool
+
+
+def _function_names(tools: list[dict[str, Any]]) -> list[str]:
+    names = []
+    for tool in tools:
+        if tool["type"] in ("function", "custom") and isinstance(tool.get("name"), str):
+            names.append(tool["name"])
+        elif tool["type"] == "namespace" and isinstance(tool.get("tools"), list):
+            names += [one["name"] for one in tool["tools"] if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    return names
+
+
+def _conversation(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("id")
+        if value is None:
+            raise bad_request("'conversation' needs an 'id'.", "conversation")
+    if value is not None and not isinstance(value, str):
+        raise bad_request("'conversation' must be an id.", "conversation")
+    return value
+
+
+def _token(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 8 <= len(value) <= 64:
+        raise bad_request("'deny_web:token' must be a string of 8 to 64 characters.", "deny_web:token")
+    return value
+
+
+def _check_metadata(value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, dict) or len(value) > MAX_METADATA:
+        raise bad_request(f"'metadata' is an object of at most {MAX_METADATA} pairs.", "metadata")
+    for key, text in value.items():
+        if len(key) > 64 or not isinstance(text, str) or len(text) > 512:
+            raise bad_request("'metadata' keys have at most 64 characters, values are strings of at most 512.", "metadata")

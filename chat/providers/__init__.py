@@ -1,0 +1,1 @@
+"""Upstreams: where the model comes from. The only room that imports `openai`."""

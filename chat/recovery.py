@@ -1,0 +1,150 @@
+"""What becomes of a turn whose host is gone: taken over, or ended so that its client knows.
+
+Browser and background turns go on after the last committed step. A foreground API turn, or one that stores nothing,
+has nobody who could come back to it: it ends ``failed``, and its client retries.
+"""
+
+import logging
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat import context, creation, engine, ledger
+from chat.events import EventLog, archive
+from chat.hosting import DEAD_AFTER, TurnHost
+from chat.models import Conversation, Door, Host, Item, Response, Status
+from chat.output import Output
+from chat.providers import upstream
+from chat.step import SERVER_LABEL
+from chat.turn import Resume, Turn
+from deny_web import db
+
+logger = logging.getLogger(__name__)
+
+_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
+# After a log that is lost whole, numbers go on from here, above any that a reader can have seen.
+_LOST_LOG_GAP = 1_000_000
+_HOST_DIED = {"code": "server_error", "message": "The server that answered went away. Send the request again."}
+
+
+def orphans() -> list[str]:
+    """Ids of running responses without a living host; ends those that nobody can come back to."""
+    now = timezone.now()
+    Host.objects.filter(heartbeat_at__lt=now - 6 * DEAD_AFTER).delete()
+    dead = Q(host__isnull=True) | Q(host__heartbeat_at__lt=now - DEAD_AFTER)
+    rows = Response.objects.filter(dead, status__in=_RUNNING)
+    ids = []
+    for row in rows:
+        if row.host_id is None and row.status == Status.QUEUED and now - row.created_at < DEAD_AFTER:
+            continue  # its task is on its way
+        if row.door == Door.API or not row.stored:
+            _fail(row)
+        else:
+            ids.append(row.pk)
+    return ids
+
+
+def _fail(row: Response) -> None:
+    with transaction.atomic():
+        mine = Response.objects.filter(pk=row.pk, epoch=row.epoch, status__in=_RUNNING)
+        if mine.update(
+            status=Status.FAILED, host=None, epoch=row.epoch + 1, error=_HOST_DIED, ended_at=timezone.now()
+        ):
+            Conversation.objects.filter(active_id=row.pk).update(active=None)
+    ledger.cancel(row.pk)
+
+
+async def take_over(host: TurnHost, response_id: str) -> None:
+    """Host a response that has no living host, if nobody else was quicker."""
+    await host.start()
+    row = await db.run(_claim, response_id, host.id)
+    if row is None:
+        return
+    last = await archive.fence(row.pk, row.epoch)
+    if last is None:
+        return
+    turn = await db.run(_rebuild, row)
+    seen = await _seen(row.pk)
+    _adopt(turn, seen, last, row.last_seq)
+    logger.info("%s taken over, epoch %s", row.pk, row.epoch)
+    host.launch(turn)
+
+
+def _claim(response_id: str, host_id: str) -> Response | None:
+    now = timezone.now()
+    with transaction.atomic():
+        row = (
+            Response.objects.select_for_update(of=("self",))
+            .select_related("tenant", "host")
+            .filter(pk=response_id, status__in=_RUNNING)
+            .first()
+        )
+        if row is None or (row.host is not None and row.host.heartbeat_at > now - DEAD_AFTER):
+            return None
+        mine = Response.objects.filter(pk=response_id, epoch=row.epoch)
+        if not mine.update(host_id=host_id, epoch=row.epoch + 1, status=Status.IN_PROGRESS):
+            return None
+    row.refresh_from_db(fields=["host", "epoch", "status"])
+    return row
+
+
+def _rebuild(row: Response) -> Turn:
+    """The live turn from what is committed: finished steps, and calls whose outcome is not in their item yet."""
+    rows = list(row.items.order_by("direction", "position"))
+    outputs = [one for one in rows if one.direction == Item.Direction.OUTPUT]
+    waiting = {one.item_id: one.position for one in outputs if _is_waiting(one)}
+    history = context.of_chain(row.tenant_id, row.parent_id)
+    history += context.of_items([one for one in rows if not one.abandoned], waiting)
+    turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history)
+    turn.usage = row.usage
+    turn.fresh = row.last_seq < 0
+    last_step = row.steps.order_by("-n").first()
+    turn.step = last_step.n + 1 if last_step else 0
+    turn.resume = Resume(
+        waiting=waiting,
+        client_must_act=last_step is not None
+        and any(one.step_id == last_step.pk and one.body["type"] == "function_call" for one in outputs),
+    )
+    for one in outputs:
+        turn.output.apply({"type": "response.output_item.done", "output_index": one.position, "item": one.body})
+        turn.upstream_names[one.position] = one.upstream
+        if one.abandoned:
+            turn.abandoned.add(one.position)
+    turn.committed = len(outputs)
+    return turn
+
+
+def _is_waiting(item: Item) -> bool:
+    body = item.body
+    return body["type"] == "mcp_call" and body.get("server_label") == SERVER_LABEL and body["status"] == "in_progress"
+
+
+async def _seen(response_id: str) -> Output | None:
+    """What readers have seen, or None when the log is lost."""
+    seen, after = Output(), -1
+    while frames := await archive.read(response_id, after):
+        if after == -1 and frames[0].number != 0:
+            return None  # only a seeded tail is left
+        for frame in frames:
+            seen.apply(frame.event())
+        after = frames[-1].number
+    return seen if after >= 0 else None
+
+
+def _adopt(turn: Turn, seen: Output | None, last: int, committed_seq: int) -> None:
+    """Go on with the numbers and indexes that readers have seen, and close what the dead host left open."""
+    first = last + 1
+    if seen is None:
+        first = committed_seq + _LOST_LOG_GAP if committed_seq >= 0 else 0
+    turn.fresh = first == 0
+    turn.log = EventLog(turn.response_id, turn.epoch, first=first, durable=True)
+    if seen is None or turn.fresh:
+        return
+    for index in range(turn.committed, len(seen.items)):
+        turn.output.apply({"type": "response.output_item.added", "output_index": index, "item": seen.snapshot(index)})
+        if index not in seen.open:
+            turn.output.open.discard(index)
+    engine.close_open_items(turn, abandoned=True)
+
+

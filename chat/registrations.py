@@ -1,0 +1,28 @@
+"""What chat tells the other rooms at start: its ears for their signals, its console sections and onboarding steps."""
+
+import logging
+import uuid
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from deny_web import loop
+from vault.signals import lease_changed
+
+logger = logging.getLogger(__name__)
+
+
+def register() -> None:
+    lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
+
+
+def _ring_sockets(*, tenant_id: uuid.UUID, **_: Any) -> None:
+    """Tell the workspace's open pages that the vault was unlocked or locked."""
+    loop.submit(_send(f"tenant.{tenant_id.hex}"))
+
+
+async def _send(group: str) -> None:
+    try:
+        await get_channel_layer().group_send(group, {"type": "vault.changed"})
+    except (OSError, ConnectionError) as error:
+        logger.warning("a bell was lost: %s", type(error).__name__)

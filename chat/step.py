@@ -1,0 +1,156 @@
+"""One step: an upstream's event stream, told again in our numbers and names.
+
+Inner ``created`` and ``completed`` events are swallowed, ids and indexes become ours, and a call of a tenant's tool
+turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make every SDK's loop run it again.
+"""
+
+from typing import Any
+
+from chat.providers.errors import ProviderError, UpstreamCut, UpstreamLimited, UpstreamMalformed, UpstreamRefused
+from chat.turn import Turn
+from deny_web import ids
+
+SERVER_LABEL = "deny_web"
+_PREFIXES = {"message": "msg", "function_call": "fc", "reasoning": "rs", "mcp_call": "mcp"}
+_RENAMED = {
+    "response.function_call_arguments.delta": "response.mcp_call_arguments.delta",
+    "response.function_call_arguments.done": "response.mcp_call_arguments.done",
+}
+_SWALLOWED = frozenset({"response.created", "response.in_progress", "response.queued"})
+_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+class Slot:
+    """One upstream item: our id and index for it, and whether it is a call that we run."""
+
+    __slots__ = ("arguments_done", "call", "id", "index")
+
+    def __init__(self, item_id: str, index: int, call: dict[str, Any] | None) -> None:
+        self.id = item_id
+        self.index = index
+        self.call = call
+        self.arguments_done = False
+
+
+class Step:
+    """Feeds on upstream events and emits ours. After the ending: `calls`, `usage`, `incomplete`, `upstream_id`."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.calls: list[Slot] = []
+        self.client_calls = 0
+        self.usage: dict[str, Any] | None = None
+        self.incomplete: dict[str, Any] | None = None
+        self.upstream_id = ""
+        self.ended = False
+        self._slots: dict[int, Slot] = {}
+
+    def feed(self, event: dict[str, Any]) -> None:
+        """Take one upstream event. Raises ProviderError for an error or a malformed one."""
+        kind = event["type"]
+        try:
+            if "output_index" in event:
+                self._item_event(kind, event)
+            elif kind in _SWALLOWED:
+                self.upstream_id = event["response"].get("id") or ""
+            elif kind in _ENDINGS:
+                self._end(kind, event["response"])
+            elif kind == "error":
+                raise _told(event.get("error") or event)
+            else:
+                self.turn.emit(event)
+        except (KeyError, TypeError, AttributeError, IndexError):
+            raise UpstreamMalformed from None
+
+    def finish(self) -> None:
+        """The stream is over. Raises UpstreamCut when it had no ending."""
+        if not self.ended:
+            raise UpstreamCut
+
+    def _item_event(self, kind: str, event: dict[str, Any]) -> None:
+        if kind == "response.output_item.added":
+            self._added(event["output_index"], event["item"])
+            return
+        slot = self._slots.get(event["output_index"])
+        if kind == "response.output_item.done":
+            self._done(slot or self._added(event["output_index"], event["item"]), event["item"])
+            return
+        if slot is None:
+            raise UpstreamMalformed
+        if slot.call is not None:
+            if kind not in _RENAMED:
+                return
+            slot.arguments_done = slot.arguments_done or kind.endswith(".done")
+            event["type"] = _RENAMED[kind]
+            event.pop("name", None)
+        if "item_id" in event:
+            event["item_id"] = slot.id
+        event["output_index"] = slot.index
+        self.turn.emit(event)
+
+    def _added(self, upstream_index: int, item: dict[str, Any]) -> Slot:
+        index = len(self.turn.output.items)
+        kind = item["type"]
+        ours = kind == "function_call" and item["name"] not in self.turn.client_functions
+        slot = Slot(ids.new("mcp" if ours else _PREFIXES.get(kind, "item")), index, item if ours else None)
+        self._slots[upstream_index] = slot
+        self.turn.upstream_names[index] = {"id": item.get("id"), "call_id": item.get("call_id")}
+        self.turn.emit({"type": "response.output_item.added", "output_index": index, "item": self._renamed(slot, item)})
+        return slot
+
+    def _done(self, slot: Slot, item: dict[str, Any]) -> None:
+        if item.get("id"):
+            self.turn.upstream_names[slot.index]["id"] = item["id"]
+        if slot.call is None:
+            self.client_calls += item["type"] in ("function_call", "custom_tool_call")
+            done = self._renamed(slot, item)
+            self.turn.emit({"type": "response.output_item.done", "output_index": slot.index, "item": done})
+            return
+        slot.call = item
+        self.turn.upstream_names[slot.index] = {"call_id": item["call_id"]}
+        self.calls.append(slot)
+        if not slot.arguments_done:
+            where = {"item_id": slot.id, "output_index": slot.index}
+            self.turn.emit({"type": "response.mcp_call_arguments.done", **where, "arguments": item["arguments"]})
+
+    def _renamed(self, slot: Slot, item: dict[str, Any]) -> dict[str, Any]:
+        if slot.call is None:
+            return {**item, "id": slot.id}
+        return mcp_call(slot.id, item["name"], item.get("arguments") or "")
+
+    def _end(self, kind: str, response: dict[str, Any]) -> None:
+        self.ended = True
+        self.upstream_id = response.get("id") or self.upstream_id
+        self.usage = response.get("usage")
+        if kind == "response.failed":
+            raise _told(response.get("error") or {})
+        if kind == "response.incomplete":
+            self.incomplete = response.get("incomplete_details") or {"reason": "max_output_tokens"}
+        for index, item in enumerate(response.get("output") or []):
+            if index not in self._slots:  # a server that sends no item events
+                self._done(self._added(index, item), item)
+
+
+def mcp_call(item_id: str, name: str, arguments: str) -> dict[str, Any]:
+    """A call of a tenant's tool, as clients see it, before its outcome."""
+    return {
+        "type": "mcp_call",
+        "id": item_id,
+        "server_label": SERVER_LABEL,
+        "name": name,
+        "arguments": arguments,
+        "output": None,
+        "error": None,
+        "status": "in_progress",
+        "approval_request_id": None,
+    }
+
+
+def _told(error: dict[str, Any]) -> ProviderError:
+    # The upstream's code is an enumeration and safe to act on; its words are not ours to repeat.
+    code = error.get("code")
+    if code == "rate_limit_exceeded":
+        return UpstreamLimited()
+    if code in ("invalid_prompt", "invalid_image", "context_length_exceeded"):
+        return UpstreamRefused()
+    return ProviderError()

@@ -1,0 +1,31 @@
+"""Stopping a turn: written down first, so that it holds even if its host does not hear the bell."""
+
+from django.utils import timezone
+
+from chat import bells, hosting, lookup
+from chat.models import Response
+from chat.models.response import ENDED
+from deny_web import db
+from tenants.access import Principal
+
+
+async def stop(principal: Principal, response_id: str) -> Response:
+    """Ask a response's host to end it. Stopping one that has ended changes nothing. Raises ApiError 404."""
+    found, bell = await db.run(_request, principal, response_id)
+    turn = hosting.here().turns.get(response_id)
+    if turn is not None:
+        turn.stop("stopped")
+    elif bell:
+        await bells.send(bell, response_id, kind="stop")
+    return found
+
+
+def _request(principal: Principal, response_id: str) -> tuple[Response, str | None]:
+    found = lookup.response(principal, response_id)
+    if found.status in ENDED:
+        return found, None
+    found.stop_requested_at = timezone.now()
+    found.save(update_fields=["stop_requested_at"])
+    return found, found.host.bell if found.host else None
+
+

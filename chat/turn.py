@@ -1,0 +1,89 @@
+"""A live turn: all that its host knows of it while it runs. Plain values; the hot path touches no model object."""
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.events import EventLog
+from chat.output import Output
+from chat.providers.errors import ProviderError
+from chat.providers.upstream import Upstream
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A tenant's tool as it is offered to the model in one turn."""
+
+    version_id: int
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Caps:
+    steps: int
+    seconds: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a successor takes up: calls of the last committed step whose outcome is not told yet."""
+
+    waiting: dict[str, int]  # item id -> output index
+    client_must_act: bool
+
+
+@dataclass
+class Turn:
+    """One response in the making. `envelope` is the Response object without its output."""
+
+    response_id: str
+    tenant_id: uuid.UUID
+    epoch: int
+    door: str
+    stored: bool
+    request: dict[str, Any]
+    envelope: dict[str, Any]
+    conversation_id: str | None
+    upstream: Upstream
+    offers: dict[str, Offer]
+    client_functions: frozenset[str]
+    caps: Caps
+    context: list[dict[str, Any]]
+    log: EventLog
+    output: Output = field(default_factory=Output)
+    upstream_names: dict[int, dict[str, Any]] = field(default_factory=dict)  # by output index
+    abandoned: set[int] = field(default_factory=set)
+    committed: int = 0  # output items in the database
+    step: int = 0
+    usage: dict[str, Any] | None = None
+    fresh: bool = True
+    resume: Resume | None = None
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    stop_reason: str | None = None
+    failure: ProviderError | None = None
+    reader_count: int = 0
+    deadline: float = 0.0
+    task: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + self.caps.seconds
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Fold an event of ours into the output and append it to the log."""
+        self.output.apply(event)
+        self.log.emit(event)
+
+    def stop(self, reason: str) -> None:
+        """End the turn at the next await of its engine, upstream connection included."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            if self.task is not None:
+                self.task.cancel()
+
+    def object(self, status: str, **changes: Any) -> dict[str, Any]:
+        """The Response object as it stands."""
+        output = [self.output.snapshot(index) for index in range(len(self.output.items))]
+        return {**self.envelope, "status": status, "output": output, "usage": self.usage, **changes}
