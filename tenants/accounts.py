@@ -1,14 +1,17 @@
-"""Where allauth's account pages lead, and what they tell the rest of the application."""
+"""People's accounts: where allauth's pages lead, what they tell the rest of the application, and `ensure_person`."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.account.signals import password_changed, password_reset
 from django.contrib.auth.signals import user_logged_out
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from tenants import onboarding
+from tenants import onboarding, strength
 from tenants.models import User
-from tenants.rules import announce
+from tenants.rules import Refused, announce
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -28,3 +31,28 @@ def close_sockets(sender: object, user: User | None = None, **_: object) -> None
     """Sessions that ended keep no socket open; the pages themselves Django has refused already."""
     if user is not None and user.pk is not None:
         announce(None, user.pk)
+
+
+def ensure_person(email: str, password: str | None) -> User:
+    """The account of this address, made with `password` when there is none; the operator vouches for the address.
+
+    Raises:
+        Refused: no address, no password for a new account, a weak one, or not the one that the account has.
+    """
+    email = email.strip().lower()
+    user = User.objects.filter(email=email).first()
+    if user is not None:
+        # Silently keeping another password would leave the operator with one that does not open anything.
+        if password is not None and not user.check_password(password):
+            raise Refused(f"{email} has an account already, with another password.")
+        return user
+    try:
+        validate_email(email)
+        strength.check(password or "", [email])
+    except ValidationError:
+        raise Refused("The owner's name is an e-mail address.") from None
+    except strength.WeakPassword as weak:
+        raise Refused(f"The owner's password: {weak}" if password else "The owner needs a password.") from None
+    user = User.objects.create_user(email, password)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
