@@ -11,6 +11,7 @@ VaultError                 the base; `str()` is a sentence for a person and neve
 │   └── UnknownServerKey   …because the server key it was sealed under is not here
 ├── Busy                   too many key derivations at once, or the row changed meanwhile: try again
 │   └── TooManyTries       this person or address tried too often
+├── Unavailable            Valkey, which holds the lease, does not answer
 └── Refused                the input cannot be used; the sentence says why
     ├── InvalidPassword
     ├── InvalidLabel
@@ -86,6 +87,12 @@ class TooManyTries(Busy):
     sentence = "Too many tries. Wait a minute, then try again."
     code = "too_many_tries"
     retry_after = 60
+
+
+class Unavailable(VaultError):
+    sentence = "The vault's memory (Valkey) does not answer. Nothing was unlocked; try again in a moment."
+    code = "unavailable"
+    status = 503
 
 
 class Refused(VaultError):

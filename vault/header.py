@@ -1,7 +1,7 @@
 """The header: eight key slots, each random bytes or a compartment under one password. Pure bytes, no Django.
 
     CK     = Argon2id(password, vault_salt)                                  see `vault.derivation`
-    header = 8 × slot(CK, "deny-web/v1/header", plaintext, 0x01‖vault_id)    8 × 144 bytes
+    header = 8 x slot(CK, "deny-web/v1/header", plaintext, 0x01‖vault_id)    8 x 144 bytes
     plaintext = u8 number ‖ master key (32) ‖ 31 zero bytes                  64 bytes
 
 `number` (0…7) is the slot that the compartment owns in every entry; `place` is where its key slot lies in the header.
@@ -66,7 +66,9 @@ def add(
     return replace(header, vault_id, key, Compartment(number, place, random(KEY)), random=random)
 
 
-def replace(header: bytes, vault_id: bytes, key: bytes, compartment: Compartment, *, random: Random = os.urandom) -> bytes:
+def replace(
+    header: bytes, vault_id: bytes, key: bytes, compartment: Compartment, *, random: Random = os.urandom
+) -> bytes:
     """The header with `compartment` written at its place under `key`; the other seven slots stay byte for byte."""
     slots = _slots(header)
     plaintext = bytes([compartment.number]) + compartment.master_key

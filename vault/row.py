@@ -1,7 +1,7 @@
 """An entry's row: eight slots of one size, one for each compartment that may exist. Pure bytes, no Django.
 
     EK    = HKDF-SHA256(master key, salt=vault_id, info="deny-web/v1/entry"‖entry_id)
-    row   = 8 × slot(EK, "deny-web/v1/slot", plaintext, 0x01‖vault_id‖entry_id‖u32 band)
+    row   = 8 x slot(EK, "deny-web/v1/slot", plaintext, 0x01‖vault_id‖entry_id‖u32 band)
     plaintext = u8 kind ‖ u32 length ‖ value ‖ zeros, `band` bytes in all    1024, 4096 or 16384
 
 Integers are big-endian, ids are the 16 bytes of a UUID. The band is chosen when the entry is made: derived from a

@@ -95,8 +95,9 @@ def parse(text: str, *, source: str) -> tuple[ServerKey, ...]:
 
 def _parse_line(line: str, source: str) -> ServerKey:
     number, _, secret = line.partition(":")
+    standard = secret.strip().replace("-", "+").replace("_", "/")
     try:
-        key = ServerKey(int(number), base64.b64decode(secret.strip().replace("-", "+").replace("_", "/"), validate=True))
+        key = ServerKey(int(number), base64.b64decode(standard, validate=True))
     except (ValueError, binascii.Error):
         raise env.BadEnvironment(f"{source} has a line that is not NUMBER:BASE64.") from None
     if not 1 <= key.id <= _LAST_ID or len(key.secret) != _BYTES:
@@ -120,7 +121,7 @@ def _make(path: Path) -> None:
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("# deny_web server keys; the first is current. See vault/server_keys.py. Keep a copy elsewhere.\n")
+            file.write("# deny_web server keys; the first is current. Keep a copy elsewhere.\n")
             file.write(new_line() + "\n")
             file.flush()
             os.fsync(file.fileno())

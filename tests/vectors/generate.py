@@ -160,7 +160,8 @@ def entry_slot(number: int, value: bytes, band: int, ids: tuple[bytes, bytes], r
 def row() -> Case:
     ids = id_of("a vault"), id_of("an entry")
     cases: list[Case] = []
-    for band, value in ((1024, b"sk_live_5Qm"), (1024, bytes(range(256)) * 3 + b"\0" * 251), (4096, b"-----BEGIN"), (16384, b"x" * 16379)):
+    full_band = bytes(range(256)) * 3 + b"\0" * 251
+    for band, value in ((1024, b"sk_live_5Qm"), (1024, full_band), (4096, b"-----BEGIN"), (16384, b"x" * 16379)):
         random = stream(f"row {band} {len(value)}")
         slots = [random(band + 80) for _ in range(8)]
         slots[3] = entry_slot(3, value, band, ids, random)

@@ -1,0 +1,146 @@
+"""Opening a workspace's vault with a password, and the frame that every act under a password runs in.
+
+Wrong, first and any other password take the same steps: one derivation, a look at all eight slots, the same queries. A
+password that opens nothing gets a compartment of noise and acts with it like any other; what it did is rolled back at
+the end. An early return would tell by its time and its queries what the answer is before it is given.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+
+from tenants import audit, strength
+from tenants.access import Principal
+from tenants.models import Tenant
+from vault import derivation, header, outer
+from vault.errors import Busy, InvalidPassword, NoVault, VaultError, VaultExists, WrongPassword
+from vault.header import Compartment
+from vault.models import VaultHeader
+
+Actor = Principal | str
+WRITE = "vault.write"
+REFUSED = "vault.refused"
+_VAULT_ID = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A vault as one password sees it. `right` tells whether the compartment is one, or noise."""
+
+    vault_id: bytes
+    version: int
+    salt: bytes = field(repr=False)
+    header: bytes = field(repr=False)
+    compartment: Compartment = field(repr=False)
+    right: bool = field(repr=False)
+
+    def key(self, password: str) -> bytes:
+        """The compartment key of a password in this vault; one derivation."""
+        return derivation.compartment_key(password, self.salt)
+
+    def find(self, key: bytes) -> Compartment | None:
+        return header.find(self.header, self.vault_id, key)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an act says of itself: with a `refusal`, all that it wrote is taken back."""
+
+    refusal: VaultError | None = None
+
+
+def exists(tenant: Tenant) -> bool:
+    """Whether the workspace has a vault password."""
+    return VaultHeader.objects.for_tenant(tenant).exists()
+
+
+def create(tenant: Tenant, password: str, *, actor: Actor) -> VaultHeader:
+    """Make the vault of a workspace, with one compartment under `password`.
+
+    Raises:
+        InvalidPassword: too weak, empty, or not text.
+        VaultExists: there is one; `vault.rolling` changes passwords.
+    """
+    check_new_password(password, tenant, actor)
+    vault_id, salt = os.urandom(_VAULT_ID), os.urandom(derivation.SALT)
+    slots = header.create(vault_id, derivation.compartment_key(password, salt))
+    try:
+        with transaction.atomic():
+            row = VaultHeader.objects.create(
+                tenant=tenant, vault_id=vault_id, salt=salt, sealed=outer.seal(slots, vault_id, vault_id)
+            )
+            audit.record(tenant, WRITE, actor=actor)
+    except IntegrityError:
+        raise VaultExists from None
+    return row
+
+
+def check_new_password(password: str, tenant: Tenant, actor: Actor) -> None:
+    """The gate for a password that shall open something from now on.
+
+    Raises:
+        InvalidPassword: with the gate's sentence.
+    """
+    guesses = [tenant.name, tenant.slug]
+    if isinstance(actor, Principal) and actor.user:
+        guesses.append(actor.user.email)
+    try:
+        strength.check(password, guesses)
+    except strength.WeakPassword as weak:
+        raise InvalidPassword(str(weak)) from None
+
+
+def look(tenant: Tenant) -> Opened:
+    """The vault without a password: its compartment is noise.
+
+    Raises:
+        NoVault, Damaged.
+    """
+    row = VaultHeader.objects.for_tenant(tenant).first()
+    if row is None:
+        raise NoVault
+    vault_id = bytes(row.vault_id)
+    slots = outer.open_row(row.sealed, vault_id, vault_id)
+    return Opened(vault_id, row.version, bytes(row.salt), slots, header.nobody(), right=False)
+
+
+def open_with(tenant: Tenant, password: str) -> Opened:
+    """The vault under a password: one query, one derivation. A wrong one is not refused here but by `acting`.
+
+    Raises:
+        NoVault, Damaged, Busy, InvalidPassword.
+    """
+    vault = look(tenant)
+    found = vault.find(vault.key(password))
+    return Opened(
+        vault.vault_id, vault.version, vault.salt, vault.header, found or vault.compartment, right=found is not None
+    )
+
+
+@contextmanager
+def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: str = "") -> Iterator[Outcome]:
+    """One act: everything that it writes and its audit row, or neither.
+
+    The derivation before took a tenth of a second, in which a roll may have changed the keys: writing under the old
+    ones would leave a value that nobody can open. So the header is locked and its version compared first.
+
+    Raises:
+        WrongPassword: the password opens nothing; what the act wrote is taken back, and the try is audited.
+        Busy: the header changed meanwhile.
+        VaultError: the act's own refusal, likewise.
+    """
+    with transaction.atomic():
+        versions = VaultHeader.objects.for_tenant(tenant).select_for_update().values_list("version", flat=True)
+        if list(versions) != [opened.version]:
+            raise Busy
+        mark, outcome = transaction.savepoint(), Outcome()
+        yield outcome
+        refusal = outcome.refusal if opened.right else WrongPassword()
+        # One statement either way, so that the number of queries does not tell.
+        (transaction.savepoint_rollback if refusal else transaction.savepoint_commit)(mark)
+        audit.record(tenant, REFUSED if refusal else verb, actor=actor, subject=subject)
+    if refusal:
+        raise refusal from None
