@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
 
 from tenants import api_keys, sessions
 from tenants.models import ApiKey, Membership, Role, Tenant, User
@@ -105,11 +105,19 @@ def for_bearer(header_value: str | bytes | None, act: Act) -> Principal:
         Unauthenticated: no key, or one that is unknown, revoked or expired.
         PermissionDenied: a good key that may not do this.
     """
-    key = api_keys.find(header_value)
-    if key is None:
+    found = api_keys.find(header_value)
+    if found is None:
         raise Unauthenticated
-    role = min(Role(key.role), Role(key.creator_role), key=rank)
+    key, creator_role = found
+    role = min(Role(key.role), creator_role, key=rank)
     return _allow(Principal(key.tenant, role, key.created_by, key), act)
+
+
+def person(request: HttpRequest) -> User:
+    """The signed-in person behind a page; for views under `login_required`."""
+    if not request.user.is_authenticated:
+        raise Http404
+    return request.user
 
 
 def for_slug(slug: str) -> Principal:
@@ -124,7 +132,7 @@ def for_slug(slug: str) -> Principal:
     return Principal(tenant, Role.OWNER)
 
 
-def for_socket(scope: dict, act: Act) -> Principal:
+def for_socket(scope: sessions.Scope, act: Act) -> Principal:
     """A WebSocket's handshake: an API key in its Authorization header, or a session cookie with our own origin.
 
     Cheap enough to ask again every few seconds, which is how an open socket learns that its person signed out, was

@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from tenants import onboarding, strength
+from tenants import access, onboarding, strength
 from tenants.models import User
 from tenants.rules import Refused, announce
 
@@ -18,10 +18,10 @@ class AccountAdapter(DefaultAccountAdapter):
     """After signing in: the newest chat, or the start for whoever has no workspace yet."""
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        return onboarding.landing_url(request.user)
+        return onboarding.landing_url(access.person(request))
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        return onboarding.landing_url(request.user)
+        return onboarding.landing_url(access.person(request))
 
 
 @receiver(password_changed)

@@ -101,7 +101,8 @@ def remove_member(member: Membership, *, acting: Principal) -> None:
         email, tenant_id, user_id = member.user.email, member.tenant_id, member.user_id
         member.delete()
         # Keys would come back to life if the person were invited again later.
-        ApiKey.objects.for_tenant(tenant_id).filter(created_by=user_id, revoked_at=None).update(revoked_at=timezone.now())
+        keys = ApiKey.objects.for_tenant(tenant_id).filter(created_by=user_id, revoked_at=None)
+        keys.update(revoked_at=timezone.now())
         audit.record(acting.tenant, "member.remove", actor=acting, subject=email)
         announce(tenant_id, user_id)
 

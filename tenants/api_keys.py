@@ -8,11 +8,12 @@ import hmac
 import re
 import secrets
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from tenants.models import ApiKey, Membership
+from tenants.models import ApiKey, Membership, Role
 
 _SHAPE = re.compile(r"dw_([0-9a-z]{12})_([0-9A-Za-z_-]{43})")
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,7 +32,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def alive() -> QuerySet[ApiKey]:
+class Found(NamedTuple):
+    """A living key, and the role that its maker has now."""
+
+    key: ApiKey
+    creator_role: Role
+
+
+def _alive() -> QuerySet[ApiKey]:
     """Keys that are neither revoked nor expired and whose maker is still an active member; with `creator_role`."""
     membership = Membership.objects.filter(tenant=OuterRef("tenant"), user=OuterRef("created_by"))
     return (
@@ -42,19 +50,19 @@ def alive() -> QuerySet[ApiKey]:
     )
 
 
-def find(header_value: str | bytes | None) -> ApiKey | None:
+def find(header_value: str | bytes | None) -> Found | None:
     """The living key in an Authorization header, or None."""
     text = header_value.decode("latin-1") if isinstance(header_value, bytes) else header_value or ""
     scheme, _, secret = text.partition(" ")
     shape = _SHAPE.fullmatch(secret.strip())
     if scheme.lower() != "bearer" or shape is None:
         return None
-    key = alive().filter(prefix=shape[1]).first()
+    key = _alive().filter(prefix=shape[1]).first()
     # Constant time: the prefix is public, and a comparison that stops early would tell the hash byte by byte.
     if key is None or not hmac.compare_digest(key.key_hash, digest(shape[0])):
         return None
     _touch(key)
-    return key
+    return Found(key, Role(key.creator_role))  # type: ignore[attr-defined] # annotated by `_alive`
 
 
 def _touch(key: ApiKey) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -111,14 +112,15 @@ def _key(key_id: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"deny-web/v1/audit").derive(secret)
 
 
-def _keyring():  # type: ignore[no-untyped-def] - a module, named in the settings
+def _keyring() -> Any:
     """The server keys; the settings name the module, since this app may not import the one that owns them."""
     return import_module(settings.AUDIT_KEYRING)
 
 
 def _plain(detail: dict[str, object]) -> dict[str, object]:
     """The detail as it will come back from the database, or the hash would not match."""
-    return json.loads(_text(json.dumps(detail, ensure_ascii=False)).replace("\\u0000", "\\ufffd"))
+    plain: dict[str, object] = json.loads(_text(json.dumps(detail, ensure_ascii=False)).replace("\\u0000", "\\ufffd"))
+    return plain
 
 
 def _text(value: str, longest: int | None = None) -> str:

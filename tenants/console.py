@@ -6,6 +6,8 @@ A console page lives at `/t/SLUG/console/…` (keyword `slug`), goes through `ac
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.http import Http404, HttpRequest
 from django.urls import reverse
@@ -56,9 +58,9 @@ def sections_for(principal: Principal) -> list[Section]:
     return sorted((s for s in _sections.values() if principal.may(s.act)), key=lambda s: s.order)
 
 
-def groups_for(principal: Principal, path: str = "") -> list[dict[str, object]]:
-    """The navigation: `[{"title", "sections": [{"slug", "title", "icon", "url", "current"}]}]`, empty groups left out."""
-    groups: list[dict[str, object]] = []
+def groups_for(principal: Principal, path: str = "") -> list[dict[str, Any]]:
+    """The navigation: `[{"title", "sections": [{"slug", "title", "icon", "url", "current"}]}]`, no group empty."""
+    groups: list[dict[str, Any]] = []
     sections = sections_for(principal)
     for title in GROUPS:
         rows = [_row(section, principal, path) for section in sections if section.group == title]
@@ -67,9 +69,10 @@ def groups_for(principal: Principal, path: str = "") -> list[dict[str, object]]:
     return groups
 
 
-def _row(section: Section, principal: Principal, path: str) -> dict[str, object]:
+def _row(section: Section, principal: Principal, path: str) -> dict[str, Any]:
     url = reverse(section.url_name, kwargs={"slug": principal.tenant.slug})
-    return {"slug": section.slug, "title": section.title, "icon": section.icon, "url": url, "current": path.startswith(url)}
+    row = {"slug": section.slug, "title": section.title, "icon": section.icon}
+    return {**row, "url": url, "current": path.startswith(url)}
 
 
 def register_todo(todo: Todo) -> None:
@@ -77,7 +80,7 @@ def register_todo(todo: Todo) -> None:
     _todos[todo.section] = todo
 
 
-def todos_for(principal: Principal) -> list[dict[str, object]]:
+def todos_for(principal: Principal) -> list[dict[str, Any]]:
     """The overview's lines for what this principal may set up: `[{"title", "url", "icon", "missing"}]`, in order."""
     lines = []
     for todo in sorted(_todos.values(), key=lambda todo: todo.order):
@@ -87,16 +90,16 @@ def todos_for(principal: Principal) -> list[dict[str, object]]:
     return lines
 
 
-def context(request: HttpRequest) -> dict[str, object]:
+def context(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `console_groups`, `tenant`, `principal`, `workspaces`; each is asked for only when used.
 
     It shows, it does not guard: a page is guarded by its own call of `access`.
     """
-    principal = SimpleLazyObject(lambda: _principal(request))
+    look = cache(lambda: _principal(request))
     return {
-        "principal": principal,
-        "tenant": SimpleLazyObject(lambda: principal.tenant if principal else None),
-        "console_groups": lambda: groups_for(principal, request.path) if principal else [],
+        "principal": SimpleLazyObject(look),
+        "tenant": SimpleLazyObject(lambda: principal.tenant if (principal := look()) else None),
+        "console_groups": lambda: groups_for(principal, request.path) if (principal := look()) else [],
         "workspaces": lambda: _workspaces(request),
     }
 

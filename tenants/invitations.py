@@ -17,7 +17,7 @@ _GONE = "This invitation has expired, or was used or withdrawn. Ask for a new li
 
 
 def invite_member(tenant: Tenant, email: str, role: Role, *, acting: Principal) -> tuple[Invitation, str]:
-    """Invite by link: (the row, the token for the link, which is shown once). With an e-mail, only that account fits."""
+    """Invite by link: (the row, the link's token, which is shown once). With an e-mail, only that account fits."""
     need(acting, Act.MEMBERS_WRITE)
     need_rank(acting, role)
     if acting.user is None:
@@ -35,7 +35,7 @@ def invite_member(tenant: Tenant, email: str, role: Role, *, acting: Principal) 
             invited_by=acting.user,
             expires_at=timezone.now() + LIFE,
         )
-        audit.record(tenant, "member.invite", actor=acting, subject=email or "anyone with the link", detail={"role": role})
+        audit.record(tenant, "member.invite", actor=acting, subject=_guest(row), detail={"role": role})
     return row, token
 
 
@@ -83,7 +83,11 @@ def withdraw(row: Invitation, *, acting: Principal) -> None:
     with transaction.atomic():
         gone, _ = Invitation.objects.for_tenant(acting.tenant).filter(pk=row.pk, accepted_at=None).delete()
         if gone:
-            audit.record(acting.tenant, "member.uninvite", actor=acting, subject=row.email or "anyone with the link")
+            audit.record(acting.tenant, "member.uninvite", actor=acting, subject=_guest(row))
+
+
+def _guest(row: Invitation) -> str:
+    return row.email or "anyone with the link"
 
 
 def _inviter_still_may(row: Invitation) -> bool:

@@ -9,7 +9,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models.functions import Lower
 
-valid_slug = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", "Use a-z, 0-9 and hyphens, at most 40 characters.")
+valid_slug = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", "Use a-z, 0-9 and hyphens, at most 40 characters."
+)
 
 
 class UserManager(BaseUserManager["User"]):

@@ -32,7 +32,7 @@ class Cast:
 
 
 def make_person(name: str, password: str | None = None) -> User:
-    """A person who signs in with `password`; without one nobody can (use `client.force_login`), and it costs nothing."""
+    """A person who signs in with `password`; without one nobody can (use `client.force_login`), and it is quick."""
     return User.objects.create_user(f"{name}@example.com", password)
 
 

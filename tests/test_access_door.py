@@ -120,10 +120,13 @@ def test_key_use_is_noted_once_a_minute(cast: Cast) -> None:
     access.for_bearer(f"Bearer {secret}", Act.CHAT)
     first = ApiKey.objects.get().last_used_at
     access.for_bearer(f"Bearer {secret}", Act.CHAT)
-    assert ApiKey.objects.get().last_used_at == first is not None
+    assert first
+    assert ApiKey.objects.get().last_used_at == first
     ApiKey.objects.update(last_used_at=timezone.now() - timedelta(seconds=61))
     access.for_bearer(f"Bearer {secret}", Act.CHAT)
-    assert ApiKey.objects.get().last_used_at > first
+    noted = ApiKey.objects.get().last_used_at
+    assert noted
+    assert noted > first
 
 
 @pytest.mark.parametrize("spoil", ["none", "scheme", "secret", "prefix", "short", "long", "bytes", "nul"])

@@ -59,7 +59,8 @@ def test_changed_time_is_seen(cast: Cast) -> None:
 def test_deletion_is_seen(gone: int, fault: str, cast: Cast) -> None:
     AuditRow.objects.for_tenant(cast.acme).filter(n=gone).delete()
     found = audit.verify(cast.acme).fault
-    assert found and found.startswith(fault)
+    assert found
+    assert found.startswith(fault)
 
 
 def test_deletion_of_the_last_row_is_still_seen_after_the_next(cast: Cast) -> None:
@@ -93,18 +94,26 @@ def test_odd_text_is_kept_and_holds(cast: Cast) -> None:
 
 
 def test_act_without_its_row_is_undone(cast: Cast) -> None:
-    with pytest.raises(TypeError), transaction.atomic():
-        Tenant.objects.filter(pk=cast.acme.pk).update(name="Changed")
-        audit.record(cast.acme, "tenant.change", actor="operator", detail={"not json": object()})
+    def act() -> None:
+        with transaction.atomic():
+            Tenant.objects.filter(pk=cast.acme.pk).update(name="Changed")
+            audit.record(cast.acme, "tenant.change", actor="operator", detail={"not json": object()})
+
+    with pytest.raises(TypeError):
+        act()
     cast.acme.refresh_from_db()
     assert cast.acme.name == "Acme"
     assert audit.verify(cast.acme).rows == 7
 
 
 def test_row_of_an_undone_act_leaves_no_gap(cast: Cast) -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
-        audit.record(cast.acme, "tenant.change", actor="operator")
-        raise RuntimeError
+    def act() -> None:
+        with transaction.atomic():
+            audit.record(cast.acme, "tenant.change", actor="operator")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        act()
     audit.record(cast.acme, "tenant.change", actor="operator")
     assert audit.verify(cast.acme) == audit.Verdict(8, AuditRow.objects.for_tenant(cast.acme).get(n=8).hash, None)
 
@@ -132,6 +141,7 @@ def test_page_filters_and_pages(cast: Cast, client: Client) -> None:
     assert client.get(url, {"before": "x", "verb": "none"}).status_code == 200
 
 
+@pytest.mark.db_matrix
 @pytest.mark.django_db(transaction=True)
 def test_acts_at_once_are_numbered_without_gap_or_fork() -> None:
     cast = make_cast()

@@ -65,7 +65,9 @@ def test_settings_change_name_and_caps(cast: Cast, client: Client) -> None:
 
 def test_caps_have_borders(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
-    page = client.post(reverse("settings", args=["acme"]), {"name": "A", "max_steps": 0, "max_seconds": 1, "max_tokens": 1})
+    page = client.post(
+        reverse("settings", args=["acme"]), {"name": "A", "max_steps": 0, "max_seconds": 1, "max_tokens": 1}
+    )
     assert set(page.context["form"].errors) == {"max_steps", "max_seconds", "max_tokens"}
     with pytest.raises(Refused):
         actions.change_tenant(acting=cast.owner, max_steps=1000)

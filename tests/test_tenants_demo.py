@@ -84,7 +84,9 @@ def test_signed_in_person_stays_who_they_are(client: Client) -> None:
     assert Client().get(address).status_code == 302
 
 
-@pytest.mark.parametrize("base", ["http://0.0.0.0:8000", "http://192.168.1.2:8000", "http://127.0.0.1.evil.example", "x"])
+@pytest.mark.parametrize(
+    "base", ["http://0.0.0.0:8000", "http://192.168.1.2:8000", "http://127.0.0.1.evil.example", "x"]
+)
 def test_other_hosts_get_no_address(base: str) -> None:
     with pytest.raises(demo.DemoOff):
         demo.one_time_url(base)

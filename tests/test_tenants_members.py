@@ -159,9 +159,7 @@ def test_role_changes_through_the_page(cast: Cast, client: Client) -> None:
     assert verbs(cast)[-1] == "member.role"
 
 
-def test_removal_and_role_change_are_announced_after_commit(
-    cast: Cast, django_capture_on_commit_callbacks
-) -> None:
+def test_removal_and_role_change_are_announced_after_commit(cast: Cast, django_capture_on_commit_callbacks) -> None:
     heard = []
 
     def hear(**news: object) -> None:

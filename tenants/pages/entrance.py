@@ -9,7 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_safe
 
-from tenants import access, demo as demo_workspace, onboarding
+from tenants import access, onboarding
+from tenants import demo as demo_workspace
 from tenants.access import Act
 
 

@@ -16,12 +16,12 @@ class SettingsForm(forms.ModelForm):
     class Meta:
         model = Tenant
         fields = ("name", "max_steps", "max_seconds", "max_tokens")
-        labels = {  # noqa: RUF012 - Django's own pattern
+        labels = {
             "max_steps": "Steps in a turn",
             "max_seconds": "Seconds in a turn",
             "max_tokens": "Tokens in a turn",
         }
-        help_texts = {  # noqa: RUF012 - Django's own pattern
+        help_texts = {
             "max_steps": "Each model answer with tool calls is a step. A turn at its cap ends incomplete and says so.",
             "max_seconds": "From the question to the end, tools included.",
             "max_tokens": "Read and written, over all steps.",

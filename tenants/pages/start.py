@@ -20,12 +20,12 @@ class NameForm(forms.Form):
 @login_required
 def begin(request: HttpRequest) -> HttpResponse:
     """Name a new workspace; `?new=1` a further one, otherwise the steps are taken up where they were left."""
-    if request.method != "POST" and "new" not in request.GET and request.user.memberships.exists():
-        return redirect(onboarding.resume_url(request.user))
+    if request.method != "POST" and "new" not in request.GET and access.person(request).memberships.exists():
+        return redirect(onboarding.resume_url(access.person(request)))
     form = NameForm(request.POST or None)
     if form.is_valid():
         try:
-            principal = actions.create_tenant(form.cleaned_data["name"], acting=request.user)
+            principal = actions.create_tenant(form.cleaned_data["name"], acting=access.person(request))
             return redirect(onboarding.next_url(principal.tenant, after="workspace"))
         except actions.Refused as refused:
             form.add_error("name", str(refused))

@@ -16,13 +16,13 @@ from vault.errors import VaultError
 
 class Command(BaseCommand):
     help = (
-        "Make a workspace. OWNER_PASSWORD is the owner's (not needed if the account exists), VAULT_PASSWORD the vault's; "
-        "both can be given as NAME_FILE. All or nothing."
+        "Make a workspace, all or nothing. OWNER_PASSWORD is the owner's (not needed if the account exists), "
+        "VAULT_PASSWORD the vault's; both can be given as NAME_FILE."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--slug", help="its part of the addresses: a-z, 0-9 and hyphens; made from the name if absent")
+        parser.add_argument("--slug", help="its part of addresses: a-z, 0-9, hyphens; made from the name if absent")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
