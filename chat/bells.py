@@ -1,4 +1,4 @@
-"""Bells: messages that carry an id and say "look again". Nothing depends on one arriving; waiters also look by themselves.
+"""Bells: messages that carry an id and say "look again". Nothing depends on one: waiters also look by themselves.
 
 The Channels layer carries them. Deltas never do: a channel layer may drop what it carries.
 """

@@ -118,10 +118,10 @@ def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
     item = {key: value for key, value in body.items() if not key.startswith("deny_web:")}
     if upstream.get("id"):
         item["id"] = upstream["id"]
-    elif item["type"] in ("message", "function_call_output", "function_call") or str(item.get("id")).startswith("item_"):
+    elif item["type"] in ("message", "function_call_output", "function_call") or str(item.get("id")).startswith(
+        "item_"
+    ):
         item.pop("id", None)  # our own name for it says nothing up there
     if item["type"] == "message" and item.get("status") == "incomplete":
         item["status"] = "completed"  # a stopped answer is part of what was said
     return item
-
-

@@ -133,9 +133,7 @@ def _parent(principal: Principal, create: Create, conversation: Conversation | N
         return conversation.leaf if conversation else None
     found = lookup.responses(principal).filter(pk=create.previous_response_id, stored=True).first()
     if found is None or (conversation is not None and found.conversation_id != conversation.pk):
-        raise bad_request(
-            "The previous response was not found.", "previous_response_id", "previous_response_not_found"
-        )
+        raise bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
     if found.status not in ENDED:
         raise ApiError(409, "The previous response has not ended yet.", code="response_in_progress")
     return found

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 from django.db import InterfaceError, OperationalError
 
@@ -144,13 +144,13 @@ def _check_caps(turn: Turn) -> None:
 
 
 def _proposed(turn: Turn, slot: Slot) -> ProposedCall:
-    assert slot.call is not None
-    offer = turn.offers.get(slot.call["name"])
+    made = cast(dict[str, Any], slot.call)
+    offer = turn.offers.get(made["name"])
     return ProposedCall(
-        call_id=slot.call["call_id"],
+        call_id=made["call_id"],
         item_id=slot.id,
-        name=slot.call["name"],
-        arguments=slot.call["arguments"],
+        name=made["name"],
+        arguments=made["arguments"],
         tool_version_id=offer.version_id if offer else None,
     )
 
@@ -209,7 +209,7 @@ async def _end(
 
 
 async def _settle(act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do a database act to its end, whatever comes: a stop waits for it, an outage of the database or Valkey is waited out.
+    """Do a database act to its end, whatever comes: a stop waits for it, an outage is waited out.
 
     The acts can be repeated: an answer that was lost on the way leaves it open whether the act was done.
     """

@@ -121,7 +121,9 @@ def _function_names(tools: list[dict[str, Any]]) -> list[str]:
         if tool["type"] in ("function", "custom") and isinstance(tool.get("name"), str):
             names.append(tool["name"])
         elif tool["type"] == "namespace" and isinstance(tool.get("tools"), list):
-            names += [one["name"] for one in tool["tools"] if isinstance(one, dict) and isinstance(one.get("name"), str)]
+            names += [
+                one["name"] for one in tool["tools"] if isinstance(one, dict) and isinstance(one.get("name"), str)
+            ]
     return names
 
 
@@ -150,4 +152,6 @@ def _check_metadata(value: Any) -> None:
         raise bad_request(f"'metadata' is an object of at most {MAX_METADATA} pairs.", "metadata")
     for key, text in value.items():
         if len(key) > 64 or not isinstance(text, str) or len(text) > 512:
-            raise bad_request("'metadata' keys have at most 64 characters, values are strings of at most 512.", "metadata")
+            raise bad_request(
+                "'metadata' keys have at most 64 characters, values are strings of at most 512.", "metadata"
+            )

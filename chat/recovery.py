@@ -48,9 +48,7 @@ def orphans() -> list[str]:
 def _fail(row: Response) -> None:
     with transaction.atomic():
         mine = Response.objects.filter(pk=row.pk, epoch=row.epoch, status__in=_RUNNING)
-        if mine.update(
-            status=Status.FAILED, host=None, epoch=row.epoch + 1, error=_HOST_DIED, ended_at=timezone.now()
-        ):
+        if mine.update(status=Status.FAILED, host=None, epoch=row.epoch + 1, error=_HOST_DIED, ended_at=timezone.now()):
             Conversation.objects.filter(active_id=row.pk).update(active=None)
     ledger.cancel(row.pk)
 
@@ -141,10 +139,7 @@ def _adopt(turn: Turn, seen: Output | None, last: int, committed_seq: int) -> No
     turn.log = EventLog(turn.response_id, turn.epoch, first=first, durable=True)
     if seen is None or turn.fresh:
         return
-    for index in range(turn.committed, len(seen.items)):
-        turn.output.apply({"type": "response.output_item.added", "output_index": index, "item": seen.snapshot(index)})
-        if index not in seen.open:
-            turn.output.open.discard(index)
+    for index in range(turn.committed):  # the database knows better what is committed
+        seen.apply({"type": "response.output_item.done", "output_index": index, "item": turn.output.items[index]})
+    turn.output = seen
     engine.close_open_items(turn, abandoned=True)
-
-

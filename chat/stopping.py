@@ -27,5 +27,3 @@ def _request(principal: Principal, response_id: str) -> tuple[Response, str | No
     found.stop_requested_at = timezone.now()
     found.save(update_fields=["stop_requested_at"])
     return found, found.host.bell if found.host else None
-
-

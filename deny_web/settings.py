@@ -50,7 +50,8 @@ DEBUG = False
 SECRET_KEY = env.text("DJANGO_SECRET_KEY") or _made_once(DATA_DIR / "django_secret_key")
 PUBLIC_URL = env.text("PUBLIC_URL")
 _public_host = urlsplit(PUBLIC_URL).hostname if PUBLIC_URL else None
-ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", HOST, *env.words("ALLOWED_HOSTS"), _public_host or HOST} - {"0.0.0.0", "::"})  # noqa: S104 - taken out, not bound to
+_named_hosts = {HOST, _public_host or HOST, *env.words("ALLOWED_HOSTS")} - {"0.0.0.0", "::"}  # noqa: S104 - taken out
+ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]"} | _named_hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")] if PUBLIC_URL else []
 SECURE_COOKIES = bool(PUBLIC_URL and PUBLIC_URL.startswith("https://"))
 
@@ -127,14 +128,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Valkey: broker, channel layer, event log, leases, limits; never the only copy -------------------------------
 REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'valkey.sock'}?db=0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "bell"},
     }
 }
-CELERY_BROKER_URL = f"redis+socket://{REDIS_URL[7:].split('?')[0]}?virtual_host=0" if REDIS_URL.startswith("unix://") else REDIS_URL
+CELERY_BROKER_URL = (
+    f"redis+socket://{REDIS_URL[7:].split('?')[0]}?virtual_host=0" if REDIS_URL.startswith("unix://") else REDIS_URL
+)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 CELERY_TASK_SERIALIZER = "json"
@@ -158,7 +163,10 @@ CELERY_BEAT_SCHEDULE = {
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.strength.StrengthValidator"}]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/start/"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -104,7 +104,9 @@ async def list_models(request: Request, principal: Principal) -> HttpResponse:
         source = await db.run(upstream.for_tenant, principal.tenant)
     except upstream.NoUpstream:
         return _json({"object": "list", "data": []})
-    return _json({"object": "list", "data": [{"id": source.model, "object": "model", "created": 0, "owned_by": "upstream"}]})
+    return _json(
+        {"object": "list", "data": [{"id": source.model, "object": "model", "created": 0, "owned_by": "upstream"}]}
+    )
 
 
 async def unknown_route(request: Request) -> HttpResponse:
@@ -211,14 +213,14 @@ async def _disconnected(request: Request) -> None:
 
 def _sse(request: Request, response_id: str, after: int, turn: Turn | None = None) -> HttpResponse:
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_frames(request, response_id, after, turn), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _frames(request, response_id, after, turn), media_type="text/event-stream", headers=headers
+    )
 
 
 async def _frames(request: Request, response_id: str, after: int, turn: Turn | None) -> AsyncIterator[bytes]:
     host = hosting.here()
-    reader = asyncio.current_task()
-    assert reader is not None
-    watch = asyncio.ensure_future(_recheck(request, reader))
+    watch = asyncio.ensure_future(_recheck(request, asyncio.current_task()))
     try:
         async with readers.reading(turn):
             async for batch in events.follow(response_id, after, host.find):
@@ -231,13 +233,14 @@ async def _frames(request: Request, response_id: str, after: int, turn: Turn | N
         watch.cancel()
 
 
-async def _recheck(request: Request, reader: "asyncio.Task[Any]") -> None:
+async def _recheck(request: Request, reader: "asyncio.Task[Any] | None") -> None:
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
         try:
             await _principal(request, Act.READ)
         except ApiError:
-            reader.cancel()
+            if reader is not None:
+                reader.cancel()
             return
 
 
@@ -290,6 +293,6 @@ def _starting_after(request: Request) -> int:
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json")
-
-
+    return HttpResponse(
+        orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+    )

@@ -39,7 +39,8 @@ _APPEND = """
 local verdicts, a = {}, 1
 for k = 1, #KEYS, 2 do
   local stream, hash = KEYS[k], KEYS[k + 1]
-  local epoch, before, seed, ttl, count = tonumber(ARGV[a]), ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], tonumber(ARGV[a + 4])
+  local epoch, before, seed = tonumber(ARGV[a]), ARGV[a + 1], ARGV[a + 2]
+  local ttl, count = ARGV[a + 3], tonumber(ARGV[a + 4])
   a = a + 5
   local known = redis.call('HMGET', hash, 'epoch', 'last')
   local verdict = 0
@@ -62,7 +63,7 @@ end
 return verdicts
 """
 
-# A successor raises the fence before it reads, so that nothing is appended behind its back. Answers the last number.
+# A successor raises the fence before it reads, so that nothing is appended behind it. Answers the last number.
 _FENCE = """
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return -2 end
@@ -110,7 +111,7 @@ async def append(appends: Sequence[Append]) -> list[Verdict]:
 
 
 async def fence(response_id: str, epoch: int) -> int | None:
-    """Shut out every host with an older epoch. Answers the log's last number, -1 for none, None when we are shut out."""
+    """Shut out every host with an older epoch. The log's last number, -1 for none, None when we are shut out."""
     last = await _script(_FENCE)(keys=[_hash(response_id)], args=[epoch, TTL_SECONDS])
     return None if last == -2 else int(last)
 

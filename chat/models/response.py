@@ -40,7 +40,7 @@ class Response(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     request = models.JSONField()  # the create parameters without the input, as they came
     model = models.CharField(max_length=200, blank=True)  # the one that was asked, when the request names none
-    client_token = models.CharField(max_length=64, null=True)
+    client_token = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is not unique, "" would be
     lease_id = models.CharField(max_length=64, blank=True)
     host = models.ForeignKey("chat.Host", models.SET_NULL, null=True, related_name="responses")
     epoch = models.PositiveIntegerField(default=1)

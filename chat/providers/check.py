@@ -30,7 +30,9 @@ async def try_upstream(upstream: Upstream) -> CheckResult:
         return CheckResult(False, error.sentence)
     if not ended:
         return CheckResult(False, "The upstream's answer broke off.")
-    return CheckResult(True, f"It works. The model said: {' '.join(''.join(text).split())[:120]}", await _models(upstream))
+    return CheckResult(
+        True, f"It works. The model said: {' '.join(''.join(text).split())[:120]}", await _models(upstream)
+    )
 
 
 async def _models(upstream: Upstream) -> tuple[str, ...]:

@@ -54,14 +54,21 @@ def for_tenant(tenant: Tenant) -> Upstream:
         )
     if settings.DEMO_URL:
         return Upstream(
-            name="demo", base_url=f"{settings.DEMO_URL}/v1", model=DEMO_MODEL, key="demo", trusted=True, identity=("demo",)
+            name="demo",
+            base_url=f"{settings.DEMO_URL}/v1",
+            model=DEMO_MODEL,
+            key="demo",
+            trusted=True,
+            identity=("demo",),
         )
     raise NoUpstream
 
 
 def _own(provider: Provider) -> Upstream:
     purpose = "provider"
-    key = sealed_fields.open(purpose, provider.tenant_id, bytes(provider.sealed_key)) if provider.sealed_key else b"none"
+    key = (
+        sealed_fields.open(purpose, provider.tenant_id, bytes(provider.sealed_key)) if provider.sealed_key else b"none"
+    )
     headers = (
         orjson.loads(sealed_fields.open(f"{purpose}-headers", provider.tenant_id, bytes(provider.sealed_headers)))
         if provider.sealed_headers
