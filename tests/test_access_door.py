@@ -13,7 +13,7 @@ from django.utils import timezone
 from tenants import access, actions
 from tenants.access import Act, Unauthenticated
 from tenants.models import ApiKey, Membership, Role
-from tests.cast import Cast, make_cast, make_key
+from tests.cast import Cast, make_key
 
 pytestmark = pytest.mark.django_db
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]+"')
@@ -29,11 +29,6 @@ PAGES = {
     "start_workspace": (Act.TENANT_WRITE, "GET"),
 }
 ROW_PAGES = ["member_role", "member_remove", "invitation_withdraw", "key_revoke"]
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.mark.parametrize("page", PAGES)

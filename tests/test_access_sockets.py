@@ -9,15 +9,10 @@ from django.test import Client
 from tenants import access, actions
 from tenants.access import Act, Unauthenticated
 from tenants.models import Membership, Role
-from tests.cast import Cast, make_cast, make_key
+from tests.cast import Cast, make_key
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "kettle-orbit-mango-thistle"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def scope(client: Client | None = None, *, origin: str | None = "http://testserver", host: str = "testserver",

@@ -16,11 +16,6 @@ PASSWORD = "kettle-orbit-mango-thistle"
 OTHER = "violet-anchor-pepper-canyon"
 
 
-@pytest.fixture(autouse=True)
-def _cheap_hashes(settings, valkey_flushed) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def sign_up(client: Client, email: str = "Frank@Example.com", password: str = PASSWORD):
     return client.post(reverse("account_signup"), {"email": email, "password1": password})
 

@@ -15,8 +15,8 @@ from tests.cast import Cast, make_cast
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
-    cast = make_cast()
+def cast(cast: Cast) -> Cast:
+    """The cast, with six calls in the trail."""
     for n in range(6):
         audit.record(cast.acme, "tool.call", actor="worker", subject=f"call {n}", detail={"status": 200, "n": n})
     return cast

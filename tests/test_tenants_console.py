@@ -8,14 +8,9 @@ from tenants import actions, console
 from tenants.access import Act
 from tenants.actions import Refused
 from tenants.models import ApiKey, Membership, Role, Tenant, User
-from tests.cast import Cast, make_cast, make_person
+from tests.cast import Cast, make_person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def test_key_is_shown_once(cast: Cast, client: Client) -> None:

@@ -13,13 +13,12 @@ from tenants.models import ApiKey, Role, Tenant, User
 from tests.cast import make_cast, make_person
 from vault import compartments
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey_flushed")]
+pytestmark = pytest.mark.django_db
 OWNER, VAULT = "kettle-orbit-mango-thistle", "violet-anchor-pepper-canyon"
 
 
 @pytest.fixture(autouse=True)
-def _environment(settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWNER_PASSWORD", OWNER)
     monkeypatch.setenv("VAULT_PASSWORD", VAULT)
 

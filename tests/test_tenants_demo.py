@@ -12,7 +12,7 @@ from tenants import demo
 from tenants.models import Tenant, User
 from tests.cast import make_cast
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey_flushed")]
+pytestmark = pytest.mark.django_db
 BASE = "http://127.0.0.1:8123"
 
 

@@ -11,14 +11,9 @@ from django.utils import timezone
 from tenants import actions, invitations, signals
 from tenants.actions import Refused
 from tenants.models import Invitation, Membership, Role, User
-from tests.cast import Cast, make_cast, make_person
+from tests.cast import Cast, make_person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def member(user: User) -> Membership:
