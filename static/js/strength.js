@@ -1,7 +1,8 @@
-// The strength meter under input[data-strength]. It counts guesses with zxcvbn, as the server's gate does, and the
+// The strength meter under a new password: input[data-strength], else a form's first
+// input[autocomplete=new-password]. It counts guesses with zxcvbn, as the server's gate does, and the
 // library comes only when the field is used: nothing typed leaves the page for it. The server decides.
 //
-// data-strength="id_email id_name": what these fields hold makes an easy password.
+// data-strength="id_email id_name": what these fields hold makes an easy password; else the form's email fields.
 
 const LIBRARY = new URL("../vendor/zxcvbn.js", import.meta.url).pathname;
 const ENOUGH = 3;
@@ -37,10 +38,23 @@ function meter(input) {
   return { box, words };
 }
 
-for (const input of document.querySelectorAll("input[data-strength]")) {
+function fields() {
+  const chosen = new Set(document.querySelectorAll("input[data-strength]"));
+  for (const form of document.forms) {
+    const first = form.querySelector("input[autocomplete=new-password]");
+    if (first && !form.querySelector("input[data-strength]")) chosen.add(first);
+  }
+  return chosen;
+}
+
+function easyWords(input) {
+  const named = (input.dataset.strength ?? "").split(" ").map((id) => document.getElementById(id));
+  const emails = input.form?.querySelectorAll("input[type=email]") ?? [];
+  return [...named, ...emails].map((field) => field?.value).filter(Boolean);
+}
+
+for (const input of fields()) {
   const { box, words } = meter(input);
-  const others = () => input.dataset.strength.split(" ")
-    .map((id) => document.getElementById(id)?.value).filter(Boolean);
   const show = async () => {
     const zxcvbn = await load().catch(() => null);
     if (!zxcvbn || !input.value) {
@@ -48,7 +62,7 @@ for (const input of document.querySelectorAll("input[data-strength]")) {
       words.textContent = "";
       return;
     }
-    const { score, feedback } = zxcvbn(input.value.slice(0, LONGEST), others());
+    const { score, feedback } = zxcvbn(input.value.slice(0, LONGEST), easyWords(input));
     box.dataset.score = score;
     const advice = feedback.warning || feedback.suggestions[0] || "";
     words.textContent = score < ENOUGH ? `${WORDS[score]}. ${advice}` : `${WORDS[score]}.`;
