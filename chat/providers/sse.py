@@ -1,7 +1,6 @@
 """Server-sent events from bytes (WHATWG HTML, section 9.2), each event's JSON decoded once.
 
-Works on bytes, so that a character split between two reads stays whole. CRLF and LF end a line; a lone CR, which no
-Responses server sends, does not.
+Works on bytes, so that a character split between two reads stays whole.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator
@@ -12,28 +11,33 @@ import orjson
 from chat.providers.errors import UpstreamMalformed
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
 
 
 async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[dict[str, Any]]:
     """The events of a stream, until it ends or says ``[DONE]``. Raises UpstreamMalformed."""
-    rest = b""
     parts: list[bytes] = []  # pieces of a line that has not ended; joined once, so that a 10 MB line stays linear
     held = 0
     data: list[bytes] = []
+    first = True
+    after_cr = False
     async for chunk in chunks:
+        if after_cr or b"\r" in chunk:
+            chunk, after_cr = _with_newlines(chunk, after_cr)
         head, newline, tail = chunk.rpartition(b"\n")
+        held += len(chunk)
+        if held > MAX_EVENT_BYTES:
+            raise UpstreamMalformed
         if not newline:
             parts.append(chunk)
-            held += len(chunk)
-            if held > MAX_EVENT_BYTES:
-                raise UpstreamMalformed
             continue
         parts.append(head)
-        rest = b"".join(parts) if len(parts) > 1 else head
-        parts, held = ([tail], len(tail)) if tail else ([], 0)
-        for line in rest.split(b"\n"):
-            if line[-1:] == b"\r":
-                line = line[:-1]
+        lines = b"".join(parts).split(b"\n")
+        if first:
+            lines[0], first = lines[0].removeprefix(_BOM), False
+        parts = [tail]
+        held = len(tail) + sum(map(len, data))
+        for line in lines:
             if line[:5] == b"data:":
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif not line and data:
@@ -42,6 +46,14 @@ async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[dict[str, Any]]:
                 if payload == b"[DONE]":
                     return
                 yield _decode(payload)
+
+
+def _with_newlines(chunk: bytes, after_cr: bool) -> tuple[bytes, bool]:
+    """The chunk with every line ending as LF; a CRLF may be split between two chunks."""
+    if after_cr and chunk[:1] == b"\n":
+        chunk = chunk[1:]
+    ends_in_cr = chunk[-1:] == b"\r"
+    return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), ends_in_cr
 
 
 def _decode(payload: bytes) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""Server-sent events, however their bytes are cut and whatever their lines end with."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.providers import sse
+from chat.providers.errors import UpstreamMalformed
+
+EVENTS = [{"type": "a", "delta": "äöü €𝄞"}, {"type": "b", "n": 1}, {"type": "c", "delta": "x\ny"}]
+STREAM = (
+    ': hello\n\nevent: a\ndata: {"type":"a","delta":"äöü €𝄞"}\n\n'
+    'data:{"type":"b",\ndata:"n":1}\n\nid: 4\ndata: {"type":"c","delta":"x\\ny"}\n\n'
+)
+
+
+async def read(*chunks: bytes) -> list[dict]:
+    async def feed():
+        for chunk in chunks:
+            yield chunk
+
+    return [event async for event in sse.events(feed())]
+
+
+@given(cuts=st.lists(st.integers(0, 200), max_size=20), ending=st.sampled_from(["\n", "\r\n", "\r"]), bom=st.booleans())
+async def test_any_cut_and_any_line_ending_give_the_same_events(cuts, ending, bom):
+    stream = (("\ufeff" if bom else "") + STREAM.replace("\n", ending)).encode()
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    chunks = [stream[start:end] for start, end in zip(places, places[1:], strict=False)]
+    assert await read(*chunks) == EVENTS
+
+
+async def test_done_ends_the_stream():
+    assert await read(b'data: {"type":"a"}\n\ndata: [DONE]\n\ndata: {"type":"late"}\n\n') == [{"type": "a"}]
+
+
+async def test_an_event_without_its_blank_line_does_not_count():
+    assert await read(b'data: {"type":"a"}\n') == []
+
+
+@pytest.mark.parametrize("payload", [b"{", b"[]", b"1", b'{"no":"type"}', b'{"type":3}', b"\xff"])
+async def test_what_is_no_event_is_malformed(payload):
+    with pytest.raises(UpstreamMalformed):
+        await read(b"data: " + payload + b"\n\n")
+
+
+async def test_an_endless_line_is_refused_before_it_fills_memory(monkeypatch):
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
+    with pytest.raises(UpstreamMalformed):
+        await read(*[b"x" * 100] * 20)
