@@ -50,6 +50,7 @@ async def run(turn: Turn) -> None:
 
 
 async def _ending(turn: Turn) -> dict[str, Any]:
+    turn.interruptible = True
     try:
         async with asyncio.timeout(max(0.0, turn.deadline - time.monotonic())):
             await _steps(turn)
@@ -57,6 +58,7 @@ async def _ending(turn: Turn) -> dict[str, Any]:
     except asyncio.CancelledError:
         if turn.stop_reason is None:
             raise  # the process is going down: the response is released, not ended
+        cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
         return {"status": Status.INCOMPLETE, "incomplete": Incomplete(turn.stop_reason).details}
     except TimeoutError:
         return {"status": Status.INCOMPLETE, "incomplete": Incomplete("max_seconds").details}
@@ -72,6 +74,8 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         logger.error("%s failed: %s at %s", turn.response_id, type(error).__name__, _place(error))
         sentence = "Something went wrong on this server. What was said so far is kept; try again."
         return {"status": Status.FAILED, "error": {"code": "server_error", "message": sentence}}
+    finally:
+        turn.interruptible = False
 
 
 async def _steps(turn: Turn) -> None:
@@ -137,6 +141,8 @@ def _is_forced(choice: object) -> bool:
 
 
 def _check_caps(turn: Turn) -> None:
+    if turn.stop_reason is not None:  # asked for before the engine began
+        raise Incomplete(turn.stop_reason)
     if turn.step >= turn.caps.steps:
         raise Incomplete("max_steps")
     if turn.usage and turn.usage.get("total_tokens", 0) >= turn.caps.tokens:

@@ -63,6 +63,7 @@ class Turn:
     resume: Resume | None = None
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     stop_reason: str | None = None
+    interruptible: bool = False  # while its engine may be cancelled: not before it has begun, nor while it ends
     failure: ProviderError | None = None
     reader_count: int = 0
     deadline: float = 0.0
@@ -80,7 +81,7 @@ class Turn:
         """End the turn at the next await of its engine, upstream connection included."""
         if self.stop_reason is None:
             self.stop_reason = reason
-            if self.task is not None:
+            if self.interruptible and self.task is not None:
                 self.task.cancel()
 
     def object(self, status: str, **changes: Any) -> dict[str, Any]:
