@@ -75,8 +75,8 @@ class Target:
 
 def read(url: str) -> Target:
     """The target of a URL in plain spelling. Raises `AddressRefused`; says nothing yet about private addresses."""
-    if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise AddressRefused("the address holds a blank, a backslash or a letter outside ASCII")
+    if not url.isascii() or re.search(r"[\x00-\x20\x7f\\#]", url):
+        raise AddressRefused("the address holds a blank, a backslash, a # or a letter outside ASCII")
     try:
         parts = urlsplit(url)
         port = parts.port
