@@ -173,9 +173,9 @@ def _item_id(item: dict[str, Any]) -> str:
 def _offers(tenant: Tenant, hidden: frozenset[str]) -> dict[str, Offer]:
     tools = Tool.objects.for_tenant(tenant).filter(enabled=True, current__isnull=False).select_related("current")
     return {
-        tool.name: Offer(tool.current_id, definition.from_stored(tool.current.definition).function_schema())
+        tool.name: Offer(tool.current.pk, definition.from_stored(tool.current.definition).function_schema())
         for tool in tools.order_by("name")
-        if tool.name not in hidden
+        if tool.name not in hidden and tool.current is not None
     }
 
 

@@ -207,7 +207,7 @@ async def _end(
         await _settle(ledger.cancel, turn.response_id)
         close_open_items(turn)
     await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
-    ended = {"error": error, "incomplete_details": incomplete}
+    ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete}
     if status is Status.COMPLETED:
         ended["completed_at"] = int(time.time())
     turn.emit({"type": f"response.{status}", "response": turn.object(status, **ended)})

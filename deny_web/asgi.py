@@ -7,6 +7,7 @@ everything else is Django.
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deny_web.settings")
 
@@ -17,6 +18,7 @@ from django.urls import path
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 django_application = get_asgi_application()
 
@@ -38,7 +40,7 @@ http_application = Starlette(
     routes=[
         Mount("/v1", routes=api_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
-        Mount("/", django_application),
+        Mount("/", cast(ASGIApp, django_application)),
     ],
     lifespan=lifespan,
 )

@@ -249,8 +249,9 @@ def _ended(response_id: str) -> Frame | None:
     row = Response.objects.filter(pk=response_id).first()
     if row is None:
         return None
-    event = {"type": f"response.{row.status}", "response": envelope.stored_object(row), "sequence_number": row.last_seq}
-    return Frame(row.last_seq, event["type"], orjson.dumps(event))
+    kind = f"response.{row.status}"
+    event = {"type": kind, "response": envelope.stored_object(row), "sequence_number": row.last_seq}
+    return Frame(row.last_seq, kind, orjson.dumps(event))
 
 
 def _object(principal: Principal, response_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ that its successor has read.
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis.asyncio
 
@@ -118,7 +118,7 @@ async def fence(response_id: str, epoch: int) -> int | None:
 
 async def read(response_id: str, after: int, count: int = 64) -> list[Frame]:
     """Frames with a number above `after`, at most `count` batches of them."""
-    entries = await valkey.aio().xrange(_stream(response_id), min=f"{after + 2}-0", max="+", count=count)
+    entries: Any = await valkey.aio().xrange(_stream(response_id), min=f"{after + 2}-0", max="+", count=count)
     return [frame for _, fields in entries for frame in _frames(fields, after)]
 
 
@@ -136,7 +136,7 @@ async def exists(response_id: str) -> bool:
     return bool(await valkey.aio().exists(_stream(response_id)))
 
 
-def _flat(stream: list) -> list:  # type: ignore[type-arg]
+def _flat(stream: list[Any]) -> list[Any]:
     # RESP3 wraps the entries of a stream in one more list than RESP2 does.
     return stream[0] if stream and isinstance(stream[0], list) else stream
 
