@@ -35,11 +35,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A line of the overview: `missing` answers what is still to do in the section, as a sentence, or None."""
+    """A line of the overview: `missing` answers what is still to do in the section, as a sentence, or None.
+
+    `optional` is for what a workspace works without.
+    """
 
     section: str
     order: int
     missing: Callable[[Tenant], str | None]
+    optional: bool = False
 
 
 _sections: dict[str, Section] = {}
@@ -81,12 +85,13 @@ def register_todo(todo: Todo) -> None:
 
 
 def todos_for(principal: Principal) -> list[dict[str, Any]]:
-    """The overview's lines for what this principal may set up: `[{"title", "url", "icon", "missing"}]`, in order."""
+    """The overview's lines for what this principal may set up: `[{"title", "url", "icon", "missing", "optional"}]`."""
     lines = []
     for todo in sorted(_todos.values(), key=lambda todo: todo.order):
         section = _sections[todo.section]
         if principal.may(section.act):
-            lines.append({**_row(section, principal, ""), "missing": todo.missing(principal.tenant)})
+            missing = todo.missing(principal.tenant)
+            lines.append({**_row(section, principal, ""), "missing": missing, "optional": todo.optional})
     return lines
 
 

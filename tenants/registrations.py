@@ -13,8 +13,8 @@ def register_all() -> None:
     console.register(Section("keys", "API keys", people, "key-round", "keys", Act.KEYS_WRITE, 220))
     console.register(Section("settings", "Workspace", people, "settings", "settings", Act.TENANT_WRITE, 290))
     console.register(Section("audit", "Audit", usage, "scroll-text", "audit", Act.AUDIT_READ, 390))
-    console.register_todo(Todo("members", 50, _members_missing))
-    console.register_todo(Todo("keys", 60, _keys_missing))
+    console.register_todo(Todo("members", 50, _members_missing, optional=True))
+    console.register_todo(Todo("keys", 60, _keys_missing, optional=True))
     onboarding.register(Step("workspace", "Name the workspace", 10, "start_workspace", lambda tenant: True))
 
 

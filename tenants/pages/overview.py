@@ -16,7 +16,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     lines = console.todos_for(principal)
     context = {
         "lines": lines,
-        "next_line": next((line for line in lines if line["missing"]), None),
+        "next_line": next((line for line in lines if line["missing"] and not line["optional"]), None),
         "chat_url": onboarding.chat_url(principal.tenant),
         "may_chat": principal.may(Act.CHAT),
     }
