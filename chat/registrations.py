@@ -6,7 +6,13 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
+from chat.pages import models
+from chat.demo import seed
 from deny_web import loop
+from tenants import console, onboarding
+from tenants.access import Act
+from tenants.console import Section, Todo
+from tenants.onboarding import Step
 from vault.signals import lease_changed
 
 logger = logging.getLogger(__name__)
@@ -14,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 def register() -> None:
     lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
+    seed.register()
+    console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
+    console.register_todo(Todo("models", 30, models.missing))
+    onboarding.register(Step(models.STEP, "Choose the model", 30, "start_model", models.is_done))
 
 
 def _ring_sockets(*, tenant_id: uuid.UUID, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chat.demo.clues import Clues
@@ -37,6 +37,7 @@ _TEXTS = {"query", "q", "search", "text", "message", "prompt", "question", "cont
 _TEXTS |= {"notes", "title", "subject", "description", "input", "term", "keyword", "keywords", "topic", "reason"}
 _SUMS = {"expression", "formula", "equation", "calculation", "sum"}
 _MOST_CALLS = 8
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word]
 
 
-def fill(parameters: Json, clues: Clues, about: str = "") -> Filled:
+def fill(parameters: Json, clues: Clues, about: str = "", depth: int = 0) -> Filled:
     """Arguments for an object schema: one set, or several where the message names several things.
 
     `about` is the function's name, which tells an invoice's id from a customer's. What is required and not in the
@@ -61,12 +62,15 @@ def fill(parameters: Json, clues: Clues, about: str = "") -> Filled:
     """
     schema = resolve(parameters, parameters)
     required, properties = schema.get("required", []), schema.get("properties", {})
+    # In "the weather in Paris in celsius" the second is no place.
+    units = {str(value).lower() for part in properties.values() for value in part.get("enum", [])}
+    clues = replace(clues, places=tuple(each for each in clues.places if each.lower() not in units))
     filled: Json = {}
     several: tuple[str, list[Any]] | None = None
     missing: list[str] = []
     for name in dict.fromkeys([*properties, *required]):
         part = resolve(properties.get(name, {}), parameters)
-        found = candidates(name, part, clues, parameters, about)
+        found = candidates(name, part, clues, parameters, about, depth)
         if found:
             filled[name] = found[0]
             if len(found) > 1 and several is None and name in required and _names_things(name, part):
@@ -86,21 +90,23 @@ def complete(schema: Json, clues: Clues) -> Any:
     return _complete("", schema, clues, schema, 0)
 
 
-def candidates(name: str, schema: Json, clues: Clues, root: Json, about: str = "") -> list[Any]:
+def candidates(name: str, schema: Json, clues: Clues, root: Json, about: str = "", depth: int = 0) -> list[Any]:
     """The values in the message that `schema` accepts, best first; empty where there is none."""
+    if depth > _DEEPEST:
+        return []
     if "const" in schema:
         return [schema["const"]]
     if "enum" in schema:
         return _mentioned(schema["enum"], clues)
     if "type" not in schema and "anyOf" in schema:
         options = [resolve(option, root) for option in schema["anyOf"]]
-        return [value for option in options for value in candidates(name, option, clues, root, about)]
+        return [value for option in options for value in candidates(name, option, clues, root, about, depth + 1)]
     if kind(schema) == "array":
-        items = candidates(name, resolve(schema.get("items", {}), root), clues, root, about)
+        items = candidates(name, resolve(schema.get("items", {}), root), clues, root, about, depth + 1)
         return [items[: schema.get("maxItems", _MOST_CALLS)]] if len(items) >= max(1, schema.get("minItems", 0)) else []
     if kind(schema) == "object":
         named: Json = {key: root[key] for key in ("$defs", "definitions") if key in root}
-        inner = fill({**named, **schema}, clues, about)
+        inner = fill({**named, **schema}, clues, about, depth + 1)
         return inner.calls[:1] if inner.calls[0] and not inner.missing else []
     finders = {"integer": _numbers, "number": _numbers, "boolean": _booleans, "string": _strings}
     finder = finders.get(kind(schema))
@@ -131,12 +137,15 @@ def _mentioned(values: list[Any], clues: Clues) -> list[Any]:
 def _labelled(name: str, clues: Clues) -> list[str]:
     """What follows the parameter's name: ``priority: high``, ``quantity of 3``."""
     label = r"[ _-]?".join(re.escape(word) for word in words(name))
-    found = re.search(rf"\b{label}\b(?: (?:is|of|to)\b|\s*[:=])\s*[\"'“]?([\w.@:/-]*\w)", clues.text, re.IGNORECASE)
+    found = re.search(
+        rf"\b{label}\b(?: (?:is|of|to)\b|\s*[:=])\s*[\"'“]?([\w.@:/-]*\w(?:,\d{{3}})*)", clues.text, re.IGNORECASE
+    )
     return [found[1]] if found else []
 
 
 def _numbers(name: str, schema: Json, clues: Clues, _about: str) -> list[Any]:
-    values: list[int | float] = [float(text) for text in _labelled(name, clues) if re.fullmatch(r"-?\d+(\.\d+)?", text)]
+    labelled = [text.replace(",", "") for text in _labelled(name, clues)]
+    values: list[int | float] = [float(text) for text in labelled if re.fullmatch(r"-?\d+(\.\d+)?", text)]
     values += clues.numbers
     if kind(schema) == "integer":
         values = [int(value) for value in values if value == int(value)]

@@ -25,7 +25,8 @@ _NAMES = re.compile(
     r"([A-Z][\w'\u2019.-]*[\w](?:(?:, | and | or |, and | )[A-Z][\w'\u2019.-]*[\w])*)"
 )
 _PLACE = re.compile(
-    r"\b(?:in|for|at|near)\s+([a-z][\w'\u2019-]+(?: [a-z][\w'\u2019-]+)?)\s*(?:[?.!,]|$|today|tomorrow|now)"
+    r"\b(?:in|for|at|near)\s+([a-z][\w'\u2019-]+(?: [a-z][\w'\u2019-]+)??)"
+    r"\s*(?=[?.!,]|$|\b(?:in|for|at|today|tomorrow|now|please)\b)"
 )
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 

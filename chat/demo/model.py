@@ -4,6 +4,7 @@ It is labelled as what it is, and it is obedient on purpose: see `exposure`.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -178,10 +179,9 @@ def _dressed(text: str, request: Request) -> str:
         text = text.upper()
     if "pirate" in told:
         text = f"Arr! {text}"
-    wanted = phrases.echoed(request.instructions)
-    if wanted and wanted not in text:
-        return f"{text} {wanted}" if "end" in told else wanted
-    return text
+    if ending := re.search(r"\b(?:end|finish|close)\b[^.\n]{0,40} with [\"'“](.+?)[\"'”]", request.instructions):
+        return f"{text} {ending[1]}"
+    return phrases.echoed(request.instructions) or text
 
 
 def _item(part: str | Call) -> Json:

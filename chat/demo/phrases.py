@@ -1,5 +1,6 @@
 """What the demo model says without a tool: small talk, samples of Markdown, a story, sums, and what it was told."""
 
+import itertools
 import operator
 import re
 from collections.abc import Sequence
@@ -105,10 +106,9 @@ def story(wanted: int | None) -> str:
     """About four hundred words, or the number `wanted`, by telling it again."""
     if wanted is None:
         return STORY
-    told = STORY.split(" ")
-    while len(told) < min(wanted, 20_000):
-        told += ["\n\nAnd", "once", "more:", *STORY.split(" ")]
-    return " ".join(told[: max(1, min(wanted, 20_000))])
+    wanted = max(1, min(wanted, 20_000))
+    told = re.findall(r"\S+\s*", f"{STORY}\n\nAnd once more: ")
+    return "".join(itertools.islice(itertools.cycle(told), wanted)).rstrip()
 
 
 def small_talk(text: str) -> str | None:

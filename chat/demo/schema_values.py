@@ -145,7 +145,11 @@ def _different(item: Json, root: Json, depth: int, place: int) -> Any:
     made = value_for(item, root, depth + 1)
     if isinstance(made, str) and "format" not in item and "pattern" not in item and place:
         return f"{made} {place + 1}"
-    return made + place if isinstance(made, int | float) and not isinstance(made, bool) else made
+    return (
+        made + place * item.get("multipleOf", 1)
+        if isinstance(made, int | float) and not isinstance(made, bool)
+        else made
+    )
 
 
 def _integer(schema: Json, root: Json, depth: int) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chat import demo
+from chat.demo import starters as demo
 from tenants.models import Tenant
 
 
