@@ -6,8 +6,8 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from chat.pages import models
 from chat.demo import seed
+from chat.pages import models
 from deny_web import loop
 from tenants import console, onboarding
 from tenants.access import Act
