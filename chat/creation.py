@@ -55,7 +55,7 @@ def create(principal: Principal, create: Create, *, door: Door, host_id: str | N
     try:
         with transaction.atomic():
             conversation = _conversation(principal, create, door)
-            parent = _parent(principal, create, conversation)
+            parent = None if create.from_root and door is Door.BROWSER else _parent(principal, create, conversation)
             items = context.resolve_references(tenant.id, create.input)
             row = Response.objects.create(
                 tenant=tenant,

@@ -20,6 +20,7 @@ class Create:
     previous_response_id: str | None = None
     conversation: str | None = None
     new_conversation: bool = False
+    from_root: bool = False  # `previous_response_id` is there and null: the browser's branch beside the first message
     store: bool = True
     stream: bool = False
     background: bool = False
@@ -55,6 +56,7 @@ def parse(body: Any) -> Create:
         previous_response_id=body.get("previous_response_id"),
         conversation=conversation,
         new_conversation=body.get("deny_web:conversation") == "new",
+        from_root="previous_response_id" in body and body["previous_response_id"] is None,
         store=store,
         stream=bool(body.get("stream")),
         background=background,

@@ -41,9 +41,12 @@ def for_tenant(tenant: Tenant) -> Upstream:
     provider = Provider.objects.for_tenant(tenant).filter(name="default").first()
     if provider is not None and provider.kind == Provider.Kind.RESPONSES:
         return _own(provider)
-    if (provider is None or provider.kind == Provider.Kind.DEFAULT) and (
-        settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL
-    ):
+    return of_kind(provider.kind if provider else Provider.Kind.DEFAULT)
+
+
+def of_kind(kind: str) -> Upstream:
+    """The server's default; the offline demo where there is none, or when it is asked for. Raises NoUpstream."""
+    if kind == Provider.Kind.DEFAULT and (settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL):
         return Upstream(
             name="default",
             base_url=settings.OPENAI_BASE_URL or "https://api.openai.com/v1",

@@ -92,7 +92,7 @@ class PlainView {
 export class ReasoningView {
   constructor() {
     this.body = element("div", "turn-reasoning-body");
-    this.element = element("details", "turn-reasoning", element("summary", "", "Thinking"), this.body);
+    this.element = element("details", "turn-reasoning more", element("summary", "", "Thinking"), this.body);
     this.element.hidden = true; // until there is a summary to read
     this.parts = new Map();
     this.broken = false;

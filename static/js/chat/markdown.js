@@ -159,7 +159,7 @@ function showDestination(link) {
   const shown = document.createElement("span");
   shown.className = "md-host";
   shown.textContent = host;
-  link.append(" ", shown);
+  link.after(" ", shown);
 }
 
 function attachScroll(table) {
