@@ -1,0 +1,128 @@
+"""The numbered log: every frame once and in order, whoever reads from wherever, and no host but the newest appends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chat.events import EventLog, Frame, archive, follow
+from chat.events import log as log_module
+from chat.events.log import Fenced
+from deny_web import valkey
+
+RESPONSE = "resp_of_this_test"
+
+
+@pytest.fixture(autouse=True)
+async def _closed() -> AsyncIterator[None]:
+    yield
+    await valkey.aio().aclose()
+
+
+def delta(text: str) -> dict:
+    return {"type": "response.output_text.delta", "delta": text}
+
+
+def ending() -> dict:
+    return {"type": "response.completed", "response": {}}
+
+
+async def numbers(log: EventLog | None, after: int = -1) -> list[int]:
+    found: list[Frame] = []
+    async for batch in follow(RESPONSE, after, lambda _: log):
+        found += batch
+    return [frame.number for frame in found]
+
+
+async def test_readers_here_and_elsewhere_see_every_number_once():
+    log = EventLog(RESPONSE, 1)
+    here = asyncio.create_task(numbers(log))
+    elsewhere = asyncio.create_task(numbers(None))
+    for text in "abcdefgh":
+        log.emit(delta(text))
+        await asyncio.sleep(0.001)
+    log.emit(ending())
+    assert await here == list(range(9))
+    assert await elsewhere == list(range(9))
+
+
+async def test_a_reader_that_comes_back_goes_on_after_its_last_number():
+    log = EventLog(RESPONSE, 1)
+    for text in "abcd":
+        log.emit(delta(text))
+    log.emit(ending())
+    await log.flushed()
+    assert await numbers(log, after=2) == [3, 4]
+    assert await numbers(None, after=2) == [3, 4]
+
+
+async def test_no_reader_sees_a_frame_before_valkey_has_it():
+    log = EventLog(RESPONSE, 1)
+    log.emit(delta("a"))
+    assert log.shown == 0
+    await log.flushed()
+    assert log.shown == 1
+    assert [frame.number for frame in await archive.read(RESPONSE, -1)] == [0]
+
+
+async def test_a_host_that_was_taken_over_cannot_append():
+    log = EventLog(RESPONSE, 1)
+    log.emit(delta("a"))
+    await log.flushed()
+    assert await archive.fence(RESPONSE, 2) == 0
+    log.emit(delta("too late"))
+    with pytest.raises(Fenced):
+        await log.flushed()
+    assert len(await archive.read(RESPONSE, -1)) == 1
+    with pytest.raises(Fenced):
+        log.emit(delta("again"))
+
+
+async def test_an_older_epoch_cannot_raise_the_fence():
+    assert await archive.fence(RESPONSE, 3) == -1
+    assert await archive.fence(RESPONSE, 2) is None
+
+
+async def test_after_a_flush_the_host_seeds_the_log_again():
+    log = EventLog(RESPONSE, 1)
+    for text in "abc":
+        log.emit(delta(text))
+    await log.flushed()
+    await valkey.aio().flushall()
+    log.emit(ending())
+    await log.flushed()
+    assert await numbers(None) == [0, 1, 2, 3]
+
+
+async def test_memory_is_bounded_and_old_frames_come_from_valkey(monkeypatch):
+    monkeypatch.setattr(log_module, "MEMORY_BYTES", 2000)
+    log = EventLog(RESPONSE, 1)
+    for number in range(200):
+        log.emit(delta(str(number)))
+        if number % 20 == 0:
+            await log.flushed()
+    log.emit(ending())
+    await log.flushed()
+    assert sum(len(frame.data) for frame in log.frames) <= 2000
+    assert await numbers(log) == list(range(201))
+
+
+async def test_a_full_backlog_holds_the_model_back(monkeypatch):
+    monkeypatch.setattr(log_module, "BACKLOG_BYTES", 500)
+    log = EventLog(RESPONSE, 1)
+    for _ in range(10):
+        log.emit(delta("x" * 100))
+    room = asyncio.create_task(log.room())
+    await asyncio.sleep(0)
+    assert not room.done()
+    await asyncio.wait_for(room, 2)
+
+
+async def test_many_logs_share_a_round_trip_and_keep_apart():
+    logs = [EventLog(f"resp_{n}", 1) for n in range(20)]
+    for log in logs:
+        for text in "ab":
+            log.emit(delta(text))
+    await asyncio.gather(*(log.flushed() for log in logs))
+    for log in logs:
+        assert [frame.number for frame in await archive.read(log.response_id, -1)] == [0, 1]
