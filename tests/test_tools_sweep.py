@@ -84,6 +84,8 @@ def test_a_credential_is_found_in_every_dress(dress):
     planted = f'{{"id": "in_1", "note": "x {DRESSES[dress](STRIPE)} y"}}'
     assert carries(STRIPE.encode(), planted)
     assert carries(STRIPE.encode(), planted.encode())
+    stored = json.dumps({"output": json.dumps({"note": f"x {DRESSES[dress](STRIPE)} y"})})
+    assert carries(STRIPE.encode(), stored)
 
 
 @settings(max_examples=150, deadline=None)

@@ -22,7 +22,7 @@ from chat.tools.definition import ToolDefinition
 from chat.tools.errors import Stopped, ToolError
 from tenants import audit
 from vault import entries
-from vault.errors import CredentialNotFound, VaultError, VaultLocked
+from vault.errors import Busy, CredentialNotFound, Unavailable, VaultError, VaultLocked
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _credential(claim: Claim, tool: ToolDefinition) -> bytes | None:
     code = "credential_not_found"
     try:
         return entries.open_under_lease(claim.call.tenant_id, tool.credential.label, claim.call.lease_id)
-    except VaultLocked:
+    except (VaultLocked, Unavailable, Busy):
         code = "vault_locked"
     except CredentialNotFound:
         pass
