@@ -25,6 +25,7 @@ django_application = get_asgi_application()
 from chat import hosting  # noqa: E402 - needs the app registry
 from chat.doors.http import routes as api_routes  # noqa: E402
 from chat.doors.socket import ResponsesSocket  # noqa: E402
+from deny_web import health, metrics  # noqa: E402
 
 
 @asynccontextmanager
@@ -38,16 +39,20 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
 
 http_application = Starlette(
     routes=[
+        *health.routes,
+        *metrics.routes,
         Mount("/v1", routes=api_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
         Mount("/", cast(ASGIApp, django_application)),
     ],
     lifespan=lifespan,
 )
-application = ProtocolTypeRouter(
-    {
-        "lifespan": http_application,
-        "http": http_application,
-        "websocket": URLRouter([path("v1/responses", ResponsesSocket.as_asgi())]),
-    }
+application = metrics.Measured(
+    ProtocolTypeRouter(
+        {
+            "lifespan": http_application,
+            "http": http_application,
+            "websocket": URLRouter([path("v1/responses", ResponsesSocket.as_asgi())]),
+        }
+    )
 )

@@ -6,7 +6,10 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deny_web.settings")
 
+from deny_web import heartbeat  # noqa: E402 - reads the settings
+
 app = Celery("deny_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["chat"], related_name="turn_tasks")
+heartbeat.install(app)

@@ -16,16 +16,21 @@ GRACE = 5  # seconds that turns get to end in
 _PLAIN = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH"}
 # These open vaults or accounts, and belong to single commands.
 _NEVER = {"VAULT_PASSWORD", "NEW_VAULT_PASSWORD", "OWNER_PASSWORD"}
+_NOISE = ("worker: Warm shutdown",)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One child. `pass_fds` stay open in it; the environment may hold secrets and is kept out of the representation."""
+    """One child. `pass_fds` stay open in it; the environment may hold secrets and is kept out of the representation.
+
+    Lines of its output with a word of `noise` are not shown.
+    """
 
     name: str
     command: list[str]
     environment: dict[str, str] = field(repr=False)
     pass_fds: tuple[int, ...] = ()
+    noise: tuple[str, ...] = ()
 
 
 def valkey_command(socket: Path) -> list[str]:
@@ -48,28 +53,25 @@ def valkey_command(socket: Path) -> list[str]:
 
 
 def valkey(socket: Path, environment: Mapping[str, str]) -> Spec:
-    return Spec("valkey", valkey_command(socket), _only(environment, _PLAIN))
+    # The first is about saving to disk, which is off; the others come at every end.
+    noise = ("overcommit_memory", "scheduling shutdown", "ready to exit")
+    return Spec("valkey", valkey_command(socket), _only(environment, _PLAIN), noise=noise)
 
 
 def web(listener: int, environment: Mapping[str, str]) -> Spec:
     """The web server on a socket that the supervisor listens on, so that nobody is refused while it restarts."""
-    command = [
-        *(sys.executable, "-m", "uvicorn", "deny_web.asgi:application", "--fd", str(listener)),
-        *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"),
-        *("--log-level", environment["LOG_LEVEL"].lower(), "--timeout-graceful-shutdown", str(GRACE)),
-    ]
-    # X-Forwarded-For is believed from nobody, unless an operator says who the proxy is.
-    command.append("--proxy-headers" if environment.get("FORWARDED_ALLOW_IPS") else "--no-proxy-headers")
+    command = [sys.executable, "-m", "deny_web.web", str(listener)]
     return Spec("web", command, _without_vault_passwords(environment), (listener,))
 
 
 def tools(environment: Mapping[str, str]) -> Spec:
     """The one kind of process that opens vaults."""
-    return Spec("tools", _worker("tools", TOOLS_THREADS, environment), _without(environment, _NEVER))
+    return Spec("tools", _worker("tools", TOOLS_THREADS, environment), _without(environment, _NEVER), noise=_NOISE)
 
 
 def turns(environment: Mapping[str, str]) -> Spec:
-    return Spec("turns", _worker("turns", TURNS_THREADS, environment), _without_vault_passwords(environment))
+    seen = _without_vault_passwords(environment)
+    return Spec("turns", _worker("turns", TURNS_THREADS, environment), seen, noise=_NOISE)
 
 
 def beat(environment: Mapping[str, str]) -> Spec:
@@ -87,8 +89,9 @@ def demo(port: int, environment: Mapping[str, str]) -> Spec:
 
 
 def _celery() -> list[str]:
-    # In a container one is root; that warning is about pickle, which is off.
-    return [sys.executable, "-W", "ignore::RuntimeWarning:celery.platforms", "-m", "celery", "--quiet", "-A", "deny_web"]
+    # In a container one is root; Celery's warning is about pickle, which is off.
+    quiet = "ignore:You're running the worker with superuser privileges"
+    return [sys.executable, "-W", quiet, "-m", "celery", "--quiet", "-A", "deny_web"]
 
 
 def _worker(kind: str, threads: int, environment: Mapping[str, str]) -> list[str]:

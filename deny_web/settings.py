@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 
-from deny_web import env
+from deny_web import env, rundir
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -109,7 +109,7 @@ TEMPLATES = [
 
 # --- database: the truth ----------------------------------------------------------------------------------------
 DB_THREADS = env.integer("DB_THREADS", 4)
-DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'deny_web.sqlite3'}"))}
+DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:///{rundir.database_path(DATA_DIR)}"))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] |= {
         "CONN_MAX_AGE": None,
@@ -127,7 +127,7 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Valkey: broker, channel layer, event log, leases, limits; never the only copy -------------------------------
-REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'valkey.sock'}?db=0")
+REDIS_URL = env.text("REDIS_URL", rundir.socket_url(DATA_DIR))
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}
 }

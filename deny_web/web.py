@@ -1,0 +1,51 @@
+"""The web process: uvicorn on a socket that the supervisor listens on; `python -m deny_web.web FD`."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+
+from deny_web import env
+from deny_web.children import GRACE
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with one grace for all: turns get theirs while connections have theirs, not after them."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from chat import hosting
+
+        ending = asyncio.create_task(hosting.here().stop())
+        await super().shutdown(sockets)
+        await ending
+
+
+def config(listener: int) -> uvicorn.Config:
+    """The one configuration of the web process, for the listening socket of this descriptor."""
+    return uvicorn.Config(
+        "deny_web.asgi:application",
+        fd=listener,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,  # addresses carry one-time tokens
+        server_header=False,
+        # X-Forwarded-For is believed from nobody, unless an operator says who the proxy is.
+        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        log_level=env.text("LOG_LEVEL", "WARNING").lower(),
+        timeout_graceful_shutdown=GRACE,  # without it, one open stream keeps the process for ever
+    )
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    # "Cancel N running task(s)" is what the end of the grace means, nothing to report as an error.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "graceful shutdown exceeded" not in record.msg)
+    Server(config(int(sys.argv[1]))).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The supervisor: it starts everything, brings back what dies, and leaves nothing behind."""
+
+import signal
+import stat
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.infra.app import KINDS, App, processes_of, wait_for
+
+pytestmark = pytest.mark.e2e
+Start = Callable[..., App]
+
+
+def test_first_start_makes_keys_and_database_and_answers(start_app: Start) -> None:
+    app = start_app(fresh=True)
+    app.wait_ready()
+    assert app.get("/healthz")[0] == 200
+    assert {"serve", *KINDS} == set(app.pids)
+    for name in ("server_keys", "django_secret_key", "deny_web.sqlite3", "serve.lock"):
+        assert stat.S_IMODE((app.data_dir / name).stat().st_mode) == 0o600, name
+    assert stat.S_IMODE((app.data_dir / "run").stat().st_mode) == 0o700
+    assert stat.S_IMODE((app.data_dir / "run" / "valkey.sock").stat().st_mode) == 0o700
+
+
+def test_it_prints_one_address_whose_token_opens_the_demo_workspace(app: App) -> None:
+    assert app.log.count("http://") == 1
+    status, body = app.get(app.address.removeprefix(app.url))
+    assert status == 200, body[:300]
+
+
+def test_second_start_keeps_keys_and_migrates_nothing(start_app: Start) -> None:
+    first = start_app()
+    keys = (first.data_dir / "server_keys").read_bytes()
+    assert first.stop() == 0
+    second = start_app(again=first)
+    assert "setting up the database" not in second.log
+    assert (second.data_dir / "server_keys").read_bytes() == keys
+
+
+def test_lost_database_is_made_again_although_the_note_says_migrated(start_app: Start) -> None:
+    first = start_app()
+    first.stop()
+    for path in first.data_dir.glob("deny_web.sqlite3*"):
+        path.unlink()
+    second = start_app(again=first)
+    assert "setting up the database" in second.log
+    second.wait_ready()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_ends_everything(start_app: Start, number: signal.Signals) -> None:
+    app = start_app()
+    app.wait_ready()
+    started = time.monotonic()
+    assert app.stop(number) == 0
+    assert time.monotonic() - started < 10
+    assert processes_of(app.data_dir) == []
+    assert "Traceback" not in app.log
+
+
+def test_signal_during_the_start_ends_everything(start_app: Start) -> None:
+    app = start_app()  # up, but its workers are still starting
+    assert app.stop() == 0
+    assert processes_of(app.data_dir) == []
+
+
+def test_second_signal_ends_it_at_once(start_app: Start) -> None:
+    app = start_app()
+    app.wait_ready()
+    app.kill("tools", signal.SIGSTOP)  # a worker that would keep the first signal waiting
+    app.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "stopping" in app.log, 5)
+    app.process.send_signal(signal.SIGINT)
+    app.process.wait(2)
+    wait_for(lambda: not processes_of(app.data_dir), 3, "processes outlived the second signal")
+
+
+def test_killed_supervisor_leaves_no_process(start_app: Start) -> None:
+    app = start_app()
+    app.wait_ready()
+    assert len(processes_of(app.data_dir)) >= len(KINDS) + 1
+    app.kill("serve")
+    app.process.wait(5)
+    wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
+
+
+def test_guard_alone_ends_what_the_kernel_does_not(start_app: Start) -> None:
+    """The grandchildren and other systems: a process in a child's group that did not ask to die with its parent."""
+    app = start_app(DEMO="0")
+    app.wait_ready()
+    guard = next(process for process in psutil.Process(app.pids["serve"]).children() if "guard.py" in str(process.cmdline()))
+    web = psutil.Process(app.pids["web"])
+    guard.kill()
+    wait_for(lambda: any("guard.py" in str(p.cmdline()) for p in psutil.Process(app.pids["serve"]).children()), 5)
+    assert web.is_running()  # losing the guard costs nothing
+    app.kill("serve")
+    wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
+
+
+def test_app_starts_again_right_after_its_supervisor_was_killed(start_app: Start) -> None:
+    app = start_app()
+    app.wait_ready()
+    app.kill("serve")
+    app.process.wait(5)
+    start_app(again=app).wait_ready()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_killed_child_comes_back(app: App, name: str) -> None:
+    old = app.kill(name)
+    wait_for(lambda: app.pids.get(name) not in {old, None}, 20, lambda: app.log)
+    assert f"{name} ended (killed by SIGKILL); starting it again in" in app.log
+    app.wait_ready()
+
+
+def test_requests_wait_while_the_web_process_restarts(app: App) -> None:
+    app.wait_ready()
+    app.kill("web")
+    assert app.get("/healthz")[0] == 200  # the supervisor's listening socket holds it, nobody is refused
+
+
+def test_vault_passwords_reach_the_tools_worker_alone(start_app: Start) -> None:
+    planted = "plum-lantern-quarry-42"
+    app = start_app(VAULT_PASSWORD_ACME=planted, OPENAI_API_KEY="sk-planted-key-000")
+    app.wait_ready()
+    seen = {name: psutil.Process(pid).environ() for name, pid in app.pids.items() if name != "serve"}
+    assert [name for name, environment in seen.items() if planted in environment.values()] == ["tools"]
+    keyless = {name for name, environment in seen.items() if "sk-planted-key-000" not in environment.values()}
+    assert keyless == {"valkey", "demo"}
+    assert planted not in str([psutil.Process(pid).cmdline() for pid in app.pids.values()])
+
+
+def test_valkey_keeps_nothing_and_listens_on_no_port(app: App) -> None:
+    valkey = psutil.Process(app.pids["valkey"])
+    assert [each for each in valkey.net_connections("inet") if each.status == "LISTEN"] == []
+    assert sorted(path.name for path in (app.data_dir / "run").iterdir()) == ["pids", "valkey.sock"]
+
+
+def test_web_listens_on_loopback_alone(app: App) -> None:
+    listening = [
+        each.laddr
+        for process in processes_of(app.data_dir)
+        for each in process.net_connections("inet")
+        if each.status == "LISTEN"
+    ]
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    assert urlsplit(app.url).port in {address.port for address in listening}
