@@ -112,11 +112,11 @@ function apiSide() {
       element("span", "seam-url", [element("span", "seam-host"), element("span", "seam-path")]),
     ]),
     element("p", "seam-credential", [chip]),
-    element("p", "seam-quiet"),
     element("p", "seam-answer", [
       "Status ", element("span", "seam-status"),
       element("span", "seam-after", [" after ", element("span", "seam-duration")]),
     ]),
+    element("p", "seam-quiet"),
   ]);
 }
 
