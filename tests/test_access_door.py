@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tenants import access, actions
 from tenants.access import Act, Unauthenticated
-from tenants.models import ApiKey, Membership, Role
+from tenants.models import ApiKey, Membership, Role, Tenant, User
 from tests.cast import Cast, make_key
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +108,20 @@ def test_key_opens_its_workspace_in_one_query(cast: Cast, django_assert_num_quer
     with django_assert_num_queries(1):
         principal = access.for_bearer(f"Bearer {secret}", Act.CHAT)
         assert (principal.tenant, principal.user, principal.role) == (cast.acme, cast.alice, Role.ADMIN)
+
+
+def test_key_comes_with_its_whole_rows(cast: Cast) -> None:
+    ends = timezone.now() + timedelta(days=1)
+    Tenant.objects.filter(pk=cast.acme.pk).update(max_steps=7, max_seconds=70, max_tokens=7000, demo=True)
+    row, secret = actions.create_api_key("ci", expires_at=ends, acting=cast.owner)
+    principal = access.for_bearer(f"Bearer {secret}", Act.CHAT)
+    for found, stored in (
+        (principal.api_key, ApiKey.objects.get(pk=row.pk)),
+        (principal.tenant, Tenant.objects.get(pk=cast.acme.pk)),
+        (principal.user, User.objects.get(pk=cast.alice.pk)),
+    ):
+        names = [field.attname for field in stored._meta.concrete_fields if field.attname != "last_used_at"]
+        assert [getattr(found, name) for name in names] == [getattr(stored, name) for name in names]
 
 
 def test_key_use_is_noted_once_a_minute(cast: Cast) -> None:

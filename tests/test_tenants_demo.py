@@ -17,8 +17,9 @@ BASE = "http://127.0.0.1:8123"
 
 
 @pytest.fixture(autouse=True)
-def _demo_on(settings) -> None:
+def _demo_on(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEMO = True
+    monkeypatch.setattr(demo, "_seeds", [])  # chat's seed has its own tests
 
 
 def path() -> str:
@@ -69,8 +70,7 @@ def test_workspace_is_made_and_seeded_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert not User.objects.get().has_usable_password()
 
 
-def test_taken_slug_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_seeds", [])
+def test_taken_slug_is_left_alone() -> None:
     cast = make_cast()
     Tenant.objects.filter(pk=cast.acme.pk).update(slug="demo")
     assert demo.workspace().tenant.slug.startswith("demo-")
