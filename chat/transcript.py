@@ -170,13 +170,13 @@ def _error_code(body: dict[str, Any]) -> str:
     return str(content)
 
 
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_PIECE = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _EMPTY = re.compile(r"([{\[])\n\s*([}\]])")
 _DEEPEST = 64  # below it indentation costs more than it shows; a hostile result could make megabytes of blanks
 
 
 def _pretty(text: object) -> str:
-    """JSON with line breaks; its values are not read and written again, so that 1.10 and long numbers stay as they are."""
+    """JSON with line breaks. Its values are not read and written anew, so that 1.10 and long numbers stay as they are."""
     if not isinstance(text, str):
         return ""
     try:
@@ -184,14 +184,14 @@ def _pretty(text: object) -> str:
     except (ValueError, RecursionError):
         return text
     pieces, depth = [], 0
-    for token in _TOKEN.findall(text):
-        if token in ("}", "]"):
+    for piece in _PIECE.findall(text):
+        if piece in ("}", "]"):
             depth -= 1
             pieces.append("\n" + "  " * depth)
-        pieces.append(": " if token == ":" else token)
-        if token in ("{", "["):
+        pieces.append(": " if piece == ":" else piece)
+        if piece in ("{", "["):
             depth += 1
-        if token in ("{", "[", ","):
+        if piece in ("{", "[", ","):
             pieces.append("\n" + "  " * depth)
         if depth > _DEEPEST:
             return text

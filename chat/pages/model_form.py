@@ -21,12 +21,12 @@ def stored(tenant: Tenant) -> Provider | None:
 
 def kinds() -> list[tuple[str, str]]:
     """What this server can offer: its own default and the demo only where the operator set them up."""
-    offered = [(Kind.RESPONSES, Kind.RESPONSES.label)]
-    if settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:
-        offered.insert(0, (Kind.DEFAULT, Kind.DEFAULT.label))
+    offered = [Kind.RESPONSES]
     if settings.DEMO_URL:
-        offered.insert(0, (Kind.DEMO, Kind.DEMO.label))
-    return [(str(value), str(label)) for value, label in offered]
+        offered.insert(0, Kind.DEMO)
+    if settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:
+        offered.insert(0, Kind.DEFAULT)
+    return [(kind.value, str(kind.label)) for kind in offered]
 
 
 class ModelForm(forms.Form):

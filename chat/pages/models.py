@@ -65,7 +65,7 @@ def test(request: HttpRequest, slug: str) -> HttpResponse:
     principal = access.for_session(request.user, slug, Act.MODELS_WRITE)
     form = ModelForm(request.POST, tenant=principal.tenant)
     if not form.is_valid():
-        sentence = " ".join(error for errors in form.errors.values() for error in errors)
+        sentence = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return JsonResponse({"ok": False, "sentence": sentence, "models": []})
     try:
         result = _try(form.upstream())

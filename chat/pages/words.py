@@ -15,7 +15,7 @@ FAILED: Final[Words] = {
     "upstream_unavailable": "The model cannot be reached. What was said so far is kept. Try again in a moment.",
     "upstream_timeout": "The model did not answer in time. What was said so far is kept. Try again.",
     "upstream_cut": "The connection to the model broke off. What was said so far is kept. Try again.",
-    "upstream_malformed": "The model's answer could not be read. Check under Models that the address speaks the Responses API.",
+    "upstream_malformed": "The model's answer could not be read. Check under Models that the address is right.",
     "host_lost": "The server that was answering stopped. What was said so far is kept. Try again.",
     "not_found": "This answer is no longer stored. Try again for a new one.",
     "other": "Something went wrong on this server. What was said so far is kept. Try again.",
@@ -49,7 +49,7 @@ TOOLS: Final[Words] = {
     "upstream_timeout": "The API did not answer in time.",
     "result_withheld": "The answer carried the credential, so it was kept from the model.",
     "denied": "This call was not allowed.",
-    "outcome_unknown": "The worker was lost while it was sending. The call may have taken effect. Check before repeating it.",
+    "outcome_unknown": "The worker was lost while sending. The call may have taken effect: check before repeating it.",
     "other": "The call brought no result.",
 }
 
