@@ -21,7 +21,7 @@ PRIVATE = [
     "017700000001",
     "127.0.0.01",
     "0",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - to be refused, not bound to
     "10.1.2.3",
     "100.64.0.1",
     "169.254.169.254",
@@ -76,7 +76,7 @@ TRICKS = [
     "http://example.com:80:80/",
     "http://127。0。0。1/",
     "http://①②⑦.⓪.⓪.①/",
-    "http://１２７.0.0.1/",
+    "http://\uff11\uff12\uff17.0.0.1/",
     "http://loc%61lhost/",
     "http://local\thost/",
     " http://example.com/",

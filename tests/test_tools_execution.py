@@ -1,4 +1,4 @@
-"""A call through a worker's hands: vault, audit, request, projection, sweep, outcome. Everything real but the broker."""
+"""A call through a worker's hands: vault, audit, request, projection, sweep, outcome."""
 
 import base64
 import json

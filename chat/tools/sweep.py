@@ -37,7 +37,9 @@ _PUBLIC_PREFIX = re.compile(
     r"|shp[a-z]{2}_|npm_|SG\."
 )
 _BASE64_PIECE = 10  # the Base64 characters that depend on nothing but the 8 bytes of a piece, at each alignment
-_ESCAPE = re.compile(r"(?:\\+|%)u\{?([0-9a-fA-F]{4,6})\}?|\\+(?:x([0-9a-fA-F]{2})|([0-7]{3})|([/\"'\\])|[nrtbf])")
+_ESCAPE = re.compile(
+    r"(?:\\+|%)u(?:\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4}))|\\+(?:x([0-9a-fA-F]{2})|([0-7]{3})|([/\"'\\])|[nrtbf])"
+)
 _QUOTED = re.compile(r"=([0-9A-Fa-f]{2})")
 _BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _NOT_BARE = re.compile(r"[\W_]+")
@@ -95,11 +97,12 @@ def _unescape(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    if match[4]:
-        return match[4]
-    if not (match[1] or match[2] or match[3]):
+    if match[5]:
+        return match[5]
+    digits = match[1] or match[2] or match[3]
+    if not digits and not match[4]:
         return " "  # a line break or a tab
-    number = int(match[3], 8) if match[3] else int(match[1] or match[2], 16)
+    number = int(digits, 16) if digits else int(match[4], 8)
     return chr(number) if number <= sys.maxunicode else ""
 
 
