@@ -82,7 +82,8 @@ def test_header_create_and_add_write_the_published_bytes() -> None:
 
 @pytest.mark.parametrize("case", cases("row"))
 def test_row(case: Case) -> None:
-    place = row.Place(*h(case, "vault_id", "entry_id"), case["band"])
+    vault_id, entry_id = h(case, "vault_id", "entry_id")
+    place = row.Place(vault_id, entry_id, case["band"])
     owner = header.Compartment(case["number"], 0, bytes.fromhex(case["master_key"]))
     if "seed" in case:
         random = stream(case["seed"])

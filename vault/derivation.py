@@ -16,6 +16,8 @@ from argon2.low_level import Type, hash_secret_raw
 
 from vault.errors import Busy, InvalidPassword
 
+PASSES = 3
+MEMORY = 64 * 1024  # KiB
 AT_ONCE = 2
 WAITING = 16
 PATIENCE = 10.0  # seconds that one waits for its turn
@@ -37,7 +39,7 @@ def compartment_key(password: str, salt: bytes) -> bytes:
     secret = _normal(password)
     with _turn():
         return hash_secret_raw(
-            secret, salt, time_cost=3, memory_cost=64 * 1024, parallelism=1, hash_len=32, type=Type.ID, version=0x13
+            secret, salt, time_cost=PASSES, memory_cost=MEMORY, parallelism=1, hash_len=32, type=Type.ID, version=0x13
         )
 
 

@@ -21,6 +21,7 @@ from vault.sealing import KEY, VERSION
 LABEL = b"deny-web/v1/lease"
 _HEAD = struct.Struct(">IBQQ46s")
 _PLAIN = 64
+LONGEST_TTL = 7 * 24 * 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def parse(stored: bytes | None) -> Lease | None:
     if stored is None or len(stored) < _HEAD.size:
         return None
     _, unattended, expiry, version, lease_id = _HEAD.unpack_from(stored)
-    # Valkey ends it too; its clock may differ, and a machine that slept has both to catch up.
-    if expiry <= time.time() * 1000:
+    # Valkey ends it too, but its clock may differ. An expiry beyond any lease's is forged, and maybe beyond any date.
+    if not 0 < expiry - time.time() * 1000 <= (LONGEST_TTL + 60) * 1000:
         return None
     expires_at = datetime.fromtimestamp(expiry / 1000, UTC)
     return Lease(lease_id.decode("ascii", "replace"), expires_at, bool(unattended), version)

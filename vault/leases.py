@@ -24,13 +24,12 @@ from tenants.models import Tenant
 from vault import compartments, lease_format
 from vault.compartments import Actor, Opened, acting
 from vault.errors import NoVault, Refused, Unavailable
-from vault.lease_format import Lease
+from vault.lease_format import LONGEST_TTL, Lease
 from vault.models import VaultHeader
 from vault.signals import lease_changed
 
 UNLOCK, LOCK = "vault.unlock", "vault.lock"
 DEFAULT_TTL = 8 * 3600  # seconds: a working day
-LONGEST_TTL = 7 * 24 * 3600
 _DELETE_IF_SAME = """
 local stored = redis.call('GET', KEYS[1])
 if stored and string.find(stored, ARGV[1], 1, true) then return redis.call('DEL', KEYS[1]) end
@@ -125,7 +124,8 @@ def stored(tenant_id: UUID) -> bytes | None:
         Unavailable: Valkey does not answer.
     """
     with _valkey() as client:
-        return client.get(_name(tenant_id))
+        value = client.get(_name(tenant_id))
+    return value if isinstance(value, bytes) else None
 
 
 def _forget(tenant_id: UUID) -> None:

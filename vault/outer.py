@@ -30,7 +30,7 @@ def seal(row: bytes, vault_id: bytes, row_id: bytes) -> bytes:
     return _KEY_ID.pack(key.id) + _fernet(key, vault_id, row_id).encrypt_at_time(row, 0)
 
 
-def open_row(stored: bytes, vault_id: bytes, row_id: bytes) -> bytes:
+def open_row(stored: bytes | memoryview, vault_id: bytes, row_id: bytes) -> bytes:
     """The row that `seal` was given.
 
     Raises:

@@ -22,7 +22,7 @@ def seal(purpose: str, tenant_id: UUID, plaintext: bytes) -> bytes:
     return _KEY_ID.pack(key.id) + sealing.seal(key.secret, LABEL, plaintext, _aad(purpose, tenant_id))
 
 
-def open(purpose: str, tenant_id: UUID, stored: bytes) -> bytes:
+def open(purpose: str, tenant_id: UUID, stored: bytes | memoryview) -> bytes:
     """What was sealed.
 
     Raises:
