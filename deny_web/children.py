@@ -13,7 +13,7 @@ TURNS_THREADS = 4
 GRACE = 5  # seconds that turns get to end in
 
 # What a process that has nothing to do with secrets gets; the demo's own names come on top.
-_PLAIN = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH"}
+_PLAIN = {"DATA_DIR", "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH"}
 # These open vaults or accounts, and belong to single commands.
 _NEVER = {"VAULT_PASSWORD", "NEW_VAULT_PASSWORD", "OWNER_PASSWORD"}
 _NOISE = ("worker: Warm shutdown",)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from deny_web.children import Spec
 
@@ -48,8 +49,9 @@ class Output:
 class Guard:
     """The process that ends the children when this one is gone; see `deny_web.guard`."""
 
-    def __init__(self, lock: int) -> None:
+    def __init__(self, lock: int, data_dir: Path) -> None:
         self._lock = lock
+        self._environment = {"DATA_DIR": str(data_dir)}  # says in the process list whose guard it is
         self._process: asyncio.subprocess.Process | None = None
         self._groups: set[int] = set()
 
@@ -58,7 +60,7 @@ class Guard:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", script),
             stdin=asyncio.subprocess.PIPE,
-            env={},
+            env=self._environment,
             pass_fds=(self._lock,),
             start_new_session=True,
         )

@@ -25,7 +25,7 @@ from deny_web.process import Child, Guard, Output
 from deny_web.rundir import Refused
 
 _BACKLOG = 2048
-_WEB_FIRST = 10.0  # seconds that the others wait at most for the web process to answer
+_PATIENCE = 10.0  # seconds that the start waits for a server to answer before it goes on without
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -37,7 +37,7 @@ class Supervisor:
         self._listener = listener
         self._host, self._port = env.text("HOST", "127.0.0.1"), listener.getsockname()[1]
         self._output = Output()
-        self._guard = Guard(lock)
+        self._guard = Guard(lock, data_dir)
         self._children: dict[str, Child] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._demo = env.flag("DEMO", is_loopback(listener)) and is_loopback(listener)
@@ -76,13 +76,15 @@ class Supervisor:
             self._say("setting up the database")
             await self._bootstrap("prepare")
         self._add(children.web(self._listener.fileno(), self._environment))
-        await self._web_answers()
-        self._add(children.tools(self._environment))
-        self._add(children.turns(self._environment))
         if self._demo:
             self._add(children.demo(int(self._environment["DEMO_PORT"]), self._environment))
+        # The workers come after, so that they do not take the processor from what a person waits for.
         address = await self._bootstrap("address", self._base_url())
-        self._add(children.beat(self._environment))
+        await self._answers(*self._listener.getsockname()[:2])
+        if self._demo:
+            await self._answers("127.0.0.1", int(self._environment["DEMO_PORT"]))
+        for make in (children.tools, children.turns, children.beat):
+            self._add(make(self._environment))
         with contextlib.suppress(OSError):  # whoever started it may not be listening
             print(f"\ndeny_web is running. Open {address}\nCtrl-C ends it.\n", flush=True)
 
@@ -93,13 +95,13 @@ class Supervisor:
         except TimeoutError as error:
             raise Refused(f"{error}; its own words are above.") from None
 
-    async def _web_answers(self) -> None:
-        """Wait for the web process alone, so that the others do not take its processor time while it starts."""
-        deadline = asyncio.get_running_loop().time() + _WEB_FIRST
+    async def _answers(self, host: str, port: int) -> None:
+        """Return once the server on the address answers `/healthz`, or patience ends."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
         while asyncio.get_running_loop().time() < deadline:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(1):
-                    reader, writer = await asyncio.open_connection(*self._listener.getsockname()[:2])
+                    reader, writer = await asyncio.open_connection(host, port)
                     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                     answer = await reader.read(64)
                     writer.close()

@@ -82,7 +82,7 @@ def test_second_signal_ends_it_at_once(start_app: Start) -> None:
 def test_killed_supervisor_leaves_no_process(start_app: Start) -> None:
     app = start_app()
     app.wait_ready()
-    assert len(processes_of(app.data_dir)) >= len(KINDS) + 1
+    assert len(processes_of(app.data_dir)) == len(KINDS) + 2  # with the supervisor and its guard
     app.kill("serve")
     app.process.wait(5)
     wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")

@@ -160,10 +160,11 @@ def start(data_dir: Path, output: Path, env: Mapping[str, str] | None = None, se
     return App(url[0], data_dir, full, process, output)
 
 
-def end(app: App) -> None:
-    """Stop it and see to it that nothing stays; what had to be killed is a failure."""
-    app.stop()
-    left = processes_of(app.data_dir)
+def end(*apps: App) -> None:
+    """Stop them and see to it that nothing stays; what had to be killed is a failure."""
+    for app in apps:
+        app.stop()
+    left = [process for app in apps for process in processes_of(app.data_dir)]
     for process in left:
         process.kill()
     assert not left, f"processes were left: {left}"
@@ -218,8 +219,7 @@ def start_app(migrated_dir: Path) -> Iterator[Callable[..., App]]:
             return running
 
         yield start_one
-        for running in started:
-            end(running)
+        end(*started)
 
 
 class _temporary:
