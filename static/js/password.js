@@ -2,6 +2,7 @@
 // form memory never takes it for plain text.
 
 for (const input of document.querySelectorAll("input[type=password]")) {
+  const label = input.labels?.[0];
   const frame = document.createElement("span");
   frame.className = "password";
   input.replaceWith(frame);
@@ -9,12 +10,16 @@ for (const input of document.querySelectorAll("input[type=password]")) {
   button.type = "button";
   button.className = "password-reveal";
   button.setAttribute("aria-controls", input.id);
-  frame.append(input, button);
+  if (label) {
+    // Its own name stays "Show", so that the field's label names the field alone.
+    label.id ||= `${input.id}_label`;
+    button.setAttribute("aria-describedby", label.id);
+  }
   const show = (shown) => {
     input.type = shown ? "text" : "password";
     button.textContent = shown ? "Hide" : "Show";
-    button.setAttribute("aria-label", `${button.textContent} the password`);
   };
+  frame.append(input, button);
   input.autocapitalize = "none";
   input.spellcheck = false;
   button.addEventListener("click", () => show(input.type === "password"));
