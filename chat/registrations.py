@@ -7,7 +7,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from chat.demo import seed
-from chat.pages import models
+from chat.pages import models, tool_start, tools
 from deny_web import loop
 from tenants import console, onboarding
 from tenants.access import Act
@@ -24,6 +24,9 @@ def register() -> None:
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
     console.register_todo(Todo("models", 30, models.missing))
     onboarding.register(Step(models.STEP, "Choose the model", 30, "start_model", models.is_done))
+    console.register(Section("tools", "Tools", "Vault", "wrench", "tools", Act.READ, 120))
+    console.register_todo(Todo("tools", 20, tools.missing))
+    onboarding.register(Step(tool_start.STEP, "Add a first tool", 40, "start_tool", tool_start.is_done))
 
 
 def _ring_sockets(*, tenant_id: uuid.UUID, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from chat.pages import conversation, edit, models
+from chat.pages import conversation, edit, models, tool_start, tools
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/chat/", conversation.new, name="chat"),
@@ -14,4 +14,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("start/<slug:slug>/model/", models.step, name="start_model"),
     path("t/<slug:slug>/console/models/", models.show, name="models"),
     path("t/<slug:slug>/console/models/test/", models.test, name="models_test"),
+    path("start/<slug:slug>/tool/", tool_start.step, name="start_tool"),
+    path("t/<slug:slug>/console/tools/", tools.show, name="tools"),
+    path("t/<slug:slug>/console/tools/add/", tools.add, name="tools_add"),
+    path("t/<slug:slug>/console/tools/calls/<uuid:call_id>/", tools.call, name="tool_call"),
+    path("t/<slug:slug>/console/tools/named/<slug:name>/", tools.tool, name="tool"),
+    path("t/<slug:slug>/console/tools/named/<slug:name>/switch/", tools.switch, name="tool_switch"),
+    path("t/<slug:slug>/console/tools/named/<slug:name>/delete/", tools.delete, name="tool_delete"),
 ]

@@ -1,5 +1,6 @@
 """Tools to begin with: definitions in the tool file's shape, for the console and the first steps."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,15 @@ class Starter:
     credential_hint: str
     args: dict[str, Any]
     demo: bool = False
+
+    @property
+    def label(self) -> str:
+        """The vault label that the definition names."""
+        return str(self.definition["credential"]["label"])
+
+    @property
+    def text_of_definition(self) -> str:
+        return json.dumps(self.definition, indent=2, ensure_ascii=False)
 
 
 def _schema(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -34,15 +44,15 @@ DEMO_INVOICE = Starter(
     "receipt-text",
     {
         "name": "get_invoice",
-        "description": "Look up an invoice by its id, such as in_1001: customer, amount due in cents, status.",
-        "parameters": _schema(id=_text("The invoice's id, such as in_1001")),
+        "description": "Look up a Stripe invoice by its id, such as in_1Abc123: the amount due and the status",
+        "parameters": _schema(id=_text("The invoice's id, beginning with in_")),
         "request": {"method": "GET", "url": "demo:/v1/invoices/{id}", "timeout": 10, "idempotent": True},
-        "credential": {"label": "demo-invoices", "in": "bearer"},
-        "result": "{id: id, customer: customer, amount_due: amount_due, currency: currency, status: status}",
+        "credential": {"label": "stripe-demo", "in": "bearer"},
+        "result": "{id: id, amount_due: amount_due, currency: currency, status: status}",
         "approval": "auto",
     },
     "The demo's key; it is filled in for you.",
-    {"id": "in_1001"},
+    {"id": "in_1Abc123"},
     demo=True,
 )
 STRIPE_INVOICE = Starter(
