@@ -35,7 +35,7 @@ class Command(BaseCommand):
         load.add_argument("file", help='the tool file; "-" reads stdin')
         show.add_argument("--json", action="store_true", help="whole definitions, as a tool file")
         attempt.add_argument("name")
-        attempt.add_argument("args", nargs="?", default="{}", help="the arguments, as JSON")
+        attempt.add_argument("arguments", nargs="?", default="{}", help="as JSON")
 
     def handle(self, *args: object, action: str, slug: str, **options: Any) -> None:
         try:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{one.name}\t{state}\t{one.request.method} {one.host}\t{label}\t{one.approval}")
 
     def _try(self, principal: Principal, options: dict[str, Any]) -> None:
-        call = _wait(actions.try_tool(principal.tenant, options["name"], options["args"], actor=principal))
+        call = _wait(actions.try_tool(principal.tenant, options["name"], options["arguments"], actor=principal))
         if call.result is None:
             raise CommandError("No worker has taken the call. Is the app running?")
         shown = {**call.result, "output": json.loads(call.result["output"])}
