@@ -8,7 +8,6 @@ _VAULT = "t/<slug:slug>/console/vault/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("start/<slug:slug>/vault/", start.password, name="start_vault"),
-    path("start/<slug:slug>/credential/", start.value, name="start_credential"),
     path(_VAULT, status.show, name="vault"),
     path(f"{_VAULT}create/", status.create, name="vault_create"),
     path(f"{_VAULT}unlock/", unlocking.unlock, name="vault_unlock"),

@@ -133,9 +133,9 @@ class PasswordsForm(forms.Form):
     """One form for both acts: what is sent has the same shape whether a password is changed or another one added."""
 
     KEPT = 7  # with the new one, all eight compartments
-    ACTS = (("change", "Change the password below"), ("add", "Add another password"))
+    ACTS = (("change", "Change the present password into the new one"), ("add", "Add the new password beside it"))
     act = forms.ChoiceField(label="What to do", choices=ACTS, widget=forms.RadioSelect, initial="change")
-    new = PasswordField("New password", new=True)
+    new = PasswordField("New password", new=True, help_text="Four or more unrelated words. Nobody can reset it.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

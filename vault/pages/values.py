@@ -34,17 +34,16 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
     """Store a value under a new label, or write one's own value under a known one; without a value, make the label."""
     principal = access.for_session(request.user, slug, Act.VAULT_WRITE)
     form = AddForm(request.POST or None)
-    error = store(request, principal, form) if request.method == "POST" else None
+    error = _store(request, principal, form) if form.is_valid() else None
     if form.is_bound and not form.errors:
         messages.success(request, f"{form.cleaned_data['label']} is stored.")
         return redirect("vault", slug=slug)
     return refusals.page(request, "vault/add.html", {"form": form}, error)
 
 
-def store(request: HttpRequest, principal: Principal, form: AddForm) -> VaultError | None:
-    """Act on a bound form; what went wrong is in its errors."""
-    if not form.is_valid():
-        return None
+@sensitive_variables()
+def _store(request: HttpRequest, principal: Principal, form: AddForm) -> VaultError | None:
+    """Act on a valid form; what was refused is in its errors."""
     data = form.cleaned_data
     try:
         limits.spend(principal, status.address(request))
