@@ -1,0 +1,45 @@
+"""Nothing in the repository tells of the machine that it was written on, or needs one particular package index."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import docs
+
+# Put together here, so that this file does not hold what it looks for.
+_MACHINE = re.compile("|".join(["/" + "home/[a-z]", "/" + "root/", "/" + "Users/[a-z]", "/" + "work/", "C:" + r"\\Users"]))
+_INDEX = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "--(extra-)?index" + "-url"]))
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=docs.ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout, so what is committed cannot be told")
+    paths = [docs.ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file() and "vendor" not in path.parts]
+
+
+def findings(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    found = []
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # pictures and fonts
+        found += [f"{path.relative_to(docs.ROOT)}: {match[0]}" for match in pattern.finditer(text)]
+    return found
+
+
+def test_no_path_of_a_machine_is_committed() -> None:
+    assert not findings(_MACHINE, tracked())
+
+
+def test_no_package_index_is_committed() -> None:
+    assert not findings(_INDEX, tracked())
+
+
+def test_the_patterns_find_what_they_look_for() -> None:
+    assert _MACHINE.search("see /" + "home/alice/app")
+    assert _INDEX.search("https://" + "pypi.org/simple")
