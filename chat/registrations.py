@@ -31,7 +31,11 @@ def register() -> None:
 
 def _ring_sockets(*, tenant_id: uuid.UUID, **_: Any) -> None:
     """Tell the workspace's open pages that the vault was unlocked or locked."""
-    loop.submit(_send(f"tenant.{tenant_id.hex}"))
+    ringing = loop.submit(_send(f"tenant.{tenant_id.hex}"))
+    try:
+        ringing.result(timeout=2)  # a command's process ends right after this, and its loop with it
+    except TimeoutError:
+        logger.warning("a bell was lost: no answer in time")
 
 
 async def _send(group: str) -> None:

@@ -176,7 +176,7 @@ _DEEPEST = 64  # below it indentation costs more than it shows; a hostile result
 
 
 def _pretty(text: object) -> str:
-    """JSON with line breaks. Its values are not read and written anew, so that 1.10 and long numbers stay as they are."""
+    """JSON with line breaks. Its values are not read and written anew, so that 1.10 and long numbers stay."""
     if not isinstance(text, str):
         return ""
     try:

@@ -51,6 +51,7 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         self.group = starting.group(self.principal)
         await self.channel_layer.group_add(self.group, self.channel_name)
         self.watch = asyncio.create_task(self._recheck())
+        await self.vault_changed({})  # a page that was away may have missed the bell
 
     async def disconnect(self, code: int) -> None:
         if self.watch is not None:

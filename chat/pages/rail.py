@@ -22,7 +22,7 @@ class Day:
 
 
 def days(conversations: QuerySet[Conversation], query: str = "") -> list[Day]:
-    """The newest conversations whose title holds `query`, under Today, Yesterday, the last week, the last month, months."""
+    """The newest conversations whose title holds `query`, by day, then by week and month."""
     if query.strip():
         conversations = conversations.filter(title__icontains=query.strip())
     rows: Iterable[Conversation] = conversations.only("id", "title", "changed_at").order_by("-changed_at")[:MAX_ROWS]

@@ -78,8 +78,8 @@ class StartForm(forms.Form):
 
     definition = JsonField(label="Definition", rows=18)
 
-    def __init__(self, *args: Any, starter: Starter, with_value: bool, value: str = "", **options: Any) -> None:
-        super().__init__(*args, initial={"definition": starter.text_of_definition}, **options)
+    def __init__(self, data: Any = None, *, starter: Starter, with_value: bool, value: str = "") -> None:
+        super().__init__(data, initial={"definition": starter.text_of_definition})
         self.starter = starter
         if with_value:
             self.fields["value"] = ValueField("Credential", help_text=starter.credential_hint)

@@ -35,8 +35,12 @@ def step(request: HttpRequest, slug: str) -> HttpResponse:
     tenant = principal.tenant
     offered = starters.offered(demo=bool(settings.DEMO and settings.DEMO_URL))
     starter = next((one for one in offered if one.slug == request.GET.get("starter")), None)
-    context = {"starters": offered, "starter": starter, "has_vault": compartments.exists(tenant)}
-    context |= onboarding.frame(tenant, STEP)
+    context = {
+        "starters": offered,
+        "starter": starter,
+        "has_vault": compartments.exists(tenant),
+        **onboarding.frame(tenant, STEP),
+    }
     if starter is None:
         return render(request, "chat/tools/start.html", context)
     form = StartForm(

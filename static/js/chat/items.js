@@ -46,10 +46,11 @@ export class MessageView {
     }
   }
 
-  done(item) {
+  done(item, announcer) {
     this.broken = item.status === "incomplete";
     this.settle(item);
     this.close();
+    announcer.finish("");
   }
 
   settle(item) {

@@ -61,12 +61,17 @@ export class MarkdownView {
     this.links = Object.create(null); // reference definitions seen so far
     this.openNodes = [];
     this.frame = 0;
+    this.pieces = 0; // how often it was rendered
+    this.endedInReturn = false;
     this.element.replaceChildren();
     this.element.classList.add("is-rendered");
   }
 
   push(delta) {
-    this.text += delta.replace(/\r\n?/g, "\n");
+    // A line end that was cut in two must not become two.
+    const rest = this.endedInReturn && delta.startsWith("\n") ? delta.slice(1) : delta;
+    this.endedInReturn = delta.endsWith("\r");
+    this.text += rest.replace(/\r\n?/g, "\n");
     this.element.dataset.open = "";
     this.#schedule();
   }
@@ -81,12 +86,10 @@ export class MarkdownView {
   finish() {
     this.#cancel();
     delete this.element.dataset.open;
-    // A definition may stand below its uses, which were painted as plain text meanwhile.
-    const known = Object.keys(this.links).length;
     this.#render(true);
-    if (Object.keys(this.links).length > known) {
+    // A definition may stand below its uses, which were painted as plain text meanwhile.
+    if (Object.keys(this.links).length && this.pieces > 1) {
       this.element.replaceChildren();
-      this.openNodes = [];
       this.done = 0;
       this.#render(true);
     }
@@ -111,8 +114,10 @@ export class MarkdownView {
   #render(whole) {
     const tail = this.text.slice(this.done);
     const tokens = this.#lex(whole ? tail : mend(tail));
-    const last = whole ? tokens.length : tokens.findLastIndex((token) => token.type !== "space");
+    const last = whole ? tokens.length : firstOpen(tokens);
     const final = tokens.slice(0, Math.max(last, 0));
+    for (const token of final) if (token.type === "def") this.links[token.tag] ??= { href: token.href, title: token.title };
+    this.pieces += 1;
     for (const node of this.openNodes) node.remove();
     this.openNodes = [];
     if (final.length) {
@@ -130,7 +135,7 @@ export class MarkdownView {
 
   #lex(source) {
     const lexer = new marked.Lexer(marked.defaults);
-    lexer.tokens.links = this.links;
+    lexer.tokens.links = Object.assign(Object.create(null), this.links); // a half-written definition is not kept
     return lexer.lex(source);
   }
 
@@ -170,6 +175,14 @@ function attachScroll(table) {
   frame.setAttribute("aria-label", "Table");
   table.replaceWith(frame);
   frame.append(table);
+}
+
+/** Where the blocks begin that later text may still change: the last one, and a list that its first line may belong to. */
+function firstOpen(tokens) {
+  const last = tokens.findLastIndex((token) => token.type !== "space");
+  if (last < 1 || tokens[last].raw.includes("\n")) return last;
+  const before = tokens.slice(0, last).findLastIndex((token) => token.type !== "space");
+  return tokens[before]?.type === "list" ? before : last;
 }
 
 /** Closes what the last block has opened and not yet closed, so that half-typed marks do not flash as text. */
