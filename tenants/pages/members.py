@@ -25,7 +25,7 @@ class RoleForm(forms.Form):
 
 class InviteForm(RoleForm):
     email = forms.EmailField(
-        label="E-mail",
+        label="Email",
         required=False,
         help_text="Only this account can use the link. Leave it empty for a link that whoever holds it can use once.",
     )
