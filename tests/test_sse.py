@@ -1,5 +1,7 @@
 """Server-sent events, however their bytes are cut and whatever their lines end with."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ async def read(*chunks: bytes) -> list[dict]:
 async def test_any_cut_and_any_line_ending_give_the_same_events(cuts, ending, bom):
     stream = (("\ufeff" if bom else "") + STREAM.replace("\n", ending)).encode()
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    chunks = [stream[start:end] for start, end in zip(places, places[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in pairwise(places)]
     assert await read(*chunks) == EVENTS
 
 
