@@ -187,3 +187,13 @@ def test_the_step_waits_for_the_vaults_password(alice):
 
 def test_the_step_offers_templates(alice):
     assert b"Stripe invoice" in alice.get(address("start_tool")).content
+
+
+def test_a_tools_definition_can_be_changed(alice, made):
+    page = alice.get(address("tools_add") + "?from=get_invoice")
+    text = page.context["form"].initial["definition"]
+    assert json.loads(text)["request"]["url"] == URL
+    alice.post(address("tools_add"), {"definition": text.replace("Look up an invoice", "Find an invoice")})
+    made.refresh_from_db()
+    assert made.current is not None
+    assert (made.current.n, made.current.definition["description"]) == (2, "Find an invoice")

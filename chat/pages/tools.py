@@ -38,8 +38,8 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
     """Load tools from text, a file or a template."""
     principal = access.for_session(request.user, slug, Act.TOOLS_WRITE)
     starter = starters.find(request.GET.get("starter", ""))
-    initial = {"definition": starter.text_of_definition} if starter else {}
-    form = LoadForm(request.POST or None, request.FILES or None, initial=initial)
+    text = starter.text_of_definition if starter else _text_of(principal, request.GET.get("from", ""))
+    form = LoadForm(request.POST or None, request.FILES or None, initial={"definition": text})
     if form.is_valid():
         try:
             loaded = actions.load_tools(principal.tenant, form.cleaned_data["tools"], actor=principal)
@@ -128,6 +128,14 @@ def _find(principal: Principal, name: str) -> tuple[actions.Tool, definition.Too
         raise Http404 from None
     assert found.current is not None  # noqa: S101 - `find` answers no tool without a version
     return found, definition.from_stored(found.current.definition)
+
+
+def _text_of(principal: Principal, name: str) -> str:
+    """A tool's definition, to change it; nothing for a tool that is not there."""
+    try:
+        return words.pretty(_find(principal, name)[1].as_data())
+    except Http404:
+        return ""
 
 
 def _labels(tenant: Tenant) -> set[str]:

@@ -69,8 +69,9 @@ class ToolDefinition:
         }
 
     def as_data(self) -> dict[str, Any]:
-        """The definition in the tool file's shape, every default written out."""
+        """The definition in the tool file's shape; equal definitions give equal data."""
         request = self.request
+        optional = {"query": dict(request.query), "headers": dict(request.headers), "body": request.body}
         data: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
@@ -78,19 +79,15 @@ class ToolDefinition:
             "request": {
                 "method": request.method,
                 "url": request.url,
-                "query": dict(request.query),
-                "headers": dict(request.headers),
-                "body": request.body,
-                "timeout": request.timeout,
+                **{key: value for key, value in optional.items() if value not in ({}, None)},
+                "timeout": int(request.timeout) if request.timeout.is_integer() else request.timeout,
                 "idempotent": request.idempotent,
             },
-            "result": self.result,
-            "approval": self.approval,
         }
         if self.credential:
             place = ":".join(filter(None, (self.credential.place, self.credential.name)))
             data["credential"] = {"label": self.credential.label, "in": place}
-        return data
+        return data | {"result": self.result, "approval": self.approval}
 
 
 def parse(data: object) -> list[ToolDefinition]:

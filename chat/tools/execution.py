@@ -100,7 +100,8 @@ def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: b
         result = outcome.failure(error, request)
     if secret and sweep.carries(secret, json.dumps(result, ensure_ascii=False)):
         withheld = ToolError("result_withheld", reason="the answer carries the credential")
-        return _Ending(CallState.FAILED, outcome.failure(withheld, {**request, "path": None}), "answer")
+        hidden = {"path": None} if sweep.carries(secret, outgoing.path) else {}
+        return _Ending(CallState.FAILED, outcome.failure(withheld, request | hidden), "answer")
     return _Ending(state, result)
 
 

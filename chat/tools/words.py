@@ -57,7 +57,7 @@ def seam(call: ToolCall) -> dict[str, Any]:
         "state": state,
         "arguments": _pretty(call.args),
         "result": _pretty(result.get("output") or ""),
-        **{key: request.get(key) for key in ("method", "host", "path", "status")},
+        **{key: request.get(key) or "" for key in ("method", "host", "path", "status")},
         "duration": f"{request['duration_ms']} ms" if request.get("duration_ms") is not None else "",
         "credential": request.get("credential"),
         "quiet": _quiet(request, ended),
