@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests import docs
@@ -10,6 +10,7 @@ from tests import docs
 OPERATIONS = docs.ROOT / "docs" / "operations.md"
 _ROOMS = ("deny_web", "tenants", "vault", "chat")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_READERS = {"env.text", "env.integer", "env.flag", "env.words", "os.environ.get", "os.environ.pop"}
 # Read by us, and set by us: it says which settings module there is.
 _INTERNAL = {"DJANGO_SETTINGS_MODULE"}
 
@@ -42,16 +43,13 @@ def read_in(source: str) -> set[str]:
 def _asked(tree: ast.AST) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute):
-            owner = ast.unparse(node.func.value)
-            if owner == "env" and node.func.attr in {"text", "integer", "flag", "words"}:
-                yield node.args[0]
-            elif owner in {"os.environ", "environ"} and node.func.attr in {"get", "pop"}:
+            if ast.unparse(node.func) in _READERS:
                 yield node.args[0]
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
             yield node.slice
 
 
-def _name(argument: ast.expr, constants: dict[str, object]) -> str | None:
+def _name(argument: ast.expr, constants: Mapping[str, object]) -> str | None:
     if isinstance(argument, ast.Constant):
         return str(argument.value)
     if isinstance(argument, ast.Name):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chat.tools import definition
+from chat.tools import definition, http, projection
 from chat.tools.errors import STATUSES
 from tests import docs
 
@@ -17,7 +17,13 @@ def test_an_example_is_a_tool_file(text: str) -> None:
 
 
 def test_every_error_code_is_explained_and_no_other() -> None:
-    explained = [line.split("`")[1] for line in TOOLS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert set(STATUSES) <= set(explained)
-    assert definition.MAX_TOOLS == 128
-    assert "at most 128 tools" in TOOLS.read_text(encoding="utf-8")
+    text = TOOLS.read_text(encoding="utf-8")
+    table = text.partition("| code | means |")[2].partition("\n\n")[0]
+    assert {row.split("`")[1] for row in table.splitlines() if row.startswith("| `")} == set(STATUSES)
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    text = TOOLS.read_text(encoding="utf-8")
+    assert f"at most {definition.MAX_TOOLS} tools" in text
+    assert f"under {http.MIN_CREDENTIAL} characters" in text
+    assert f"to at most {projection.MAX_OUTPUT // 1024} KiB" in text
