@@ -224,6 +224,15 @@ class TestUnattended:
         assert "VAULT_PASSWORD_ACME opens nothing" in caplog.text
         assert WRONG not in caplog.text
 
+    def test_a_password_file_that_is_not_there_locks_this_vault_and_ends_no_worker(
+        self, stocked: Vault, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.delenv("VAULT_PASSWORD_ACME")
+        monkeypatch.setenv("VAULT_PASSWORD_ACME_FILE", "/nowhere/at/all")
+        with pytest.raises(VaultLocked):
+            opened(stocked, "")
+        assert "VAULT_PASSWORD_ACME_FILE names cannot be read" in caplog.text
+
     def test_a_call_of_an_ended_lease_does_not_unlock(self, stocked: Vault) -> None:
         with pytest.raises(VaultLocked):
             opened(stocked, "lease_" + "0" * 40)

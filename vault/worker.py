@@ -65,7 +65,7 @@ def _unlock(header: VaultHeader) -> None:
         if leases.current(header.tenant_id) or _refused.get(header.tenant_id) == header.version:
             return
         tenant = Tenant.objects.get(pk=header.tenant_id)
-        password = env.text(variable(tenant.slug))
+        password = _password(tenant)
         if password is None:
             return
         try:
@@ -82,6 +82,15 @@ def _unlock(header: VaultHeader) -> None:
         # A person may have locked by hand during the derivation.
         if lease and VaultHeader.objects.for_tenant(tenant).filter(unattended_latched=True).exists():
             leases.withdraw(lease, tenant.pk)
+
+
+def _password(tenant: Tenant) -> str | None:
+    try:
+        return env.text(variable(tenant.slug))
+    except env.BadEnvironment as wrong:
+        # It ends a program at its start; here it would end the worker, for every workspace.
+        _log.error("%s", wrong)
+        return None
 
 
 def variable(slug: str) -> str:
