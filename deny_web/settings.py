@@ -176,6 +176,7 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_ADAPTER = "tenants.accounts.AccountAdapter"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "deny_web: "
 ACCOUNT_FORMS = {
     "signup": "tenants.account_forms.SignupForm",
     "change_password": "tenants.account_forms.ChangePasswordForm",
