@@ -17,6 +17,16 @@ from tenants.rules import Refused, announce
 class AccountAdapter(DefaultAccountAdapter):
     """After signing in: the newest chat, or the start for whoever has no workspace yet."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        # One sentence for both, so that it does not tell who has an account.
+        "email_password_mismatch": "The email address or the password is wrong.",
+        "enter_current_password": "That is not the password until now. Nothing was changed.",
+        "incorrect_code": "That is not the code from the mail.",
+        "incorrect_password": "That is not your password.",
+        "too_many_login_attempts": "Too many wrong tries. Wait a few minutes, then try again.",
+        "rate_limited": "Too many requests. Wait a minute, then try again.",
+    }
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         return onboarding.landing_url(access.person(request))
 
