@@ -148,6 +148,17 @@ def test_the_demos_port_is_reached_by_the_demos_tools_only(api, settings):
         prepare("demo:/v1/invoices/{id}")
 
 
+def test_a_server_that_nobody_vouches_for_gets_no_request(settings, tmp_path):
+    with tool_api.running(tls_folder=tmp_path) as api:
+        settings.TOOL_ALLOWED_HOSTS = [f"localhost:{api.port}"]
+        with pytest.raises(ToolError) as raised:
+            http.send(prepare(f"https://localhost:{api.port}/v1/invoices/{{id}}"))
+        assert raised.value.code == "upstream_error"
+        assert api.server_names == ["localhost"]  # the name, though the connection went to its address
+        assert not api.requests
+    http.close()
+
+
 # --- how it ends ------------------------------------------------------------------------------------------------
 
 

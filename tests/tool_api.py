@@ -5,14 +5,22 @@ api.requests[0].headers["authorization"]
 """
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ def cut(handler: BaseHTTPRequestHandler, seen: Seen) -> None:
 class ToolApi:
     def __init__(self) -> None:
         self.requests: list[Seen] = []
+        self.server_names: list[str | None] = []  # what TLS clients asked for (SNI)
         self._behaviours: dict[str, Behaviour] = {}
         api = self
 
@@ -120,6 +129,15 @@ class ToolApi:
     def handle(self, path: str, behaviour: Behaviour) -> None:
         self._behaviours[path] = behaviour
 
+    def use_tls(self, folder: Path) -> None:
+        """Speak TLS with a certificate that the server made for itself."""
+        certificate = folder / "certificate.pem"
+        certificate.write_bytes(_self_signed())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        context.sni_callback = lambda _socket, name, _context: self.server_names.append(name)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+
     def wait_for(self, count: int, seconds: float = 20) -> list[Seen]:
         """The requests, once there are `count` of them."""
         until = time.monotonic() + seconds
@@ -129,9 +147,23 @@ class ToolApi:
         return self.requests
 
 
+def _self_signed() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+    )
+    signed = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False).sign(key, SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private + signed.public_bytes(Encoding.PEM)
+
+
 @contextmanager
-def running() -> Iterator[ToolApi]:
+def running(*, tls_folder: Path | None = None) -> Iterator[ToolApi]:
     api = ToolApi()
+    if tls_folder:
+        api.use_tls(tls_folder)
     thread = threading.Thread(target=api._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -18,7 +18,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -150,6 +152,11 @@ def is_public(address: str) -> bool:
     return ip in _PUBLIC6 and ip.is_global and not any(ip in network for network in _REFUSED6)
 
 
+# A pool of its own, and a wide one: a look-up that hangs holds its thread until the system gives up, and the few
+# threads that an event loop has by default would soon all hang for one tenant's dead name server.
+_look_ups = ThreadPoolExecutor(max_workers=64, thread_name_prefix="deny-web-dns")
+
+
 class Resolver(AbstractResolver):
     """For aiohttp's connector: resolves a name and refuses it unless every answer is public.
 
@@ -160,7 +167,8 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, family=family)
+        found = await asyncio.get_running_loop().run_in_executor(_look_ups, look_up)
         if not is_allowed(host, port):
             _all_public(str(info[4][0]) for info in found)
         return [_result(host, port, info[0], info[2], str(info[4][0])) for info in found]

@@ -61,6 +61,10 @@ class Outgoing:
     def __repr__(self) -> str:
         return f"<{self.method} request>"  # url and headers may hold the credential
 
+    def forget(self) -> None:
+        """Drop what may hold the credential. Python overwrites no text; this much it allows."""
+        self.headers, self.url = {}, ""
+
 
 class _Lost(aiohttp.ClientError):
     """The connection broke. aiohttp sends GET, PUT and DELETE a second time by itself unless it sees this instead."""
@@ -116,7 +120,10 @@ def send(
     """
     began = time.monotonic()
     remaining = outgoing.timeout - (began - started if started is not None else 0)
-    status, body = _wait(loop.submit(_exchange(outgoing, remaining)), should_stop)
+    try:
+        status, body = _wait(loop.submit(_exchange(outgoing, remaining)), should_stop)
+    finally:
+        outgoing.forget()
     duration_ms = round((time.monotonic() - began) * 1000)
     return Exchange(outgoing.method, outgoing.host, outgoing.path, status, duration_ms, body)
 
