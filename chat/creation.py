@@ -12,7 +12,7 @@ from chat.errors import ApiError, bad_request
 from chat.events import EventLog
 from chat.models import Conversation, Door, Item, Response, Status, Tool
 from chat.models.response import ENDED
-from chat.params import Create
+from chat.params import Create, function_names
 from chat.providers import upstream
 from chat.tools import definition
 from chat.turn import Caps, Offer, Turn
@@ -32,11 +32,22 @@ class Existing:
     response_id: str
 
 
-def create(principal: Principal, create: Create, *, door: Door, host_id: str | None) -> Turn | Existing:
+@dataclass(frozen=True)
+class Kept:
+    """A response that is stored nowhere but in its connection, with the context that the next one builds on."""
+
+    response_id: str
+    context: list[dict[str, Any]]
+
+
+def create(
+    principal: Principal, create: Create, *, door: Door, host_id: str | None, kept: Kept | None = None
+) -> Turn | Existing:
     """Store a response and its input; the turn is `host_id`'s to run. Raises ApiError.
 
-    Without a host the response is left queued for a turns worker.
+    Without a host the response is left queued for a turns worker. `kept` is what the connection remembers.
     """
+    continues = kept is not None and create.previous_response_id == kept.response_id
     tenant = principal.tenant
     if create.token and (known := _existing(tenant, create.token)):
         return known
@@ -55,7 +66,8 @@ def create(principal: Principal, create: Create, *, door: Door, host_id: str | N
     try:
         with transaction.atomic():
             conversation = _conversation(principal, create, door)
-            parent = None if create.from_root and door is Door.BROWSER else _parent(principal, create, conversation)
+            from_root = continues or (create.from_root and door is Door.BROWSER)
+            parent = None if from_root else _parent(principal, create, conversation)
             items = context.resolve_references(tenant.id, create.input)
             row = Response.objects.create(
                 tenant=tenant,
@@ -81,17 +93,18 @@ def create(principal: Principal, create: Create, *, door: Door, host_id: str | N
             return known
         raise
     row.request = create.request
-    history = context.of_chain(tenant.id, row.parent_id)
-    return live_turn(row, tenant, source, history + context.of_items(rows))
+    history = kept.context if kept is not None and continues else context.of_chain(tenant.id, row.parent_id)
+    turn = live_turn(row, tenant, source, history + context.of_items(rows))
+    if continues:
+        turn.envelope["previous_response_id"] = create.previous_response_id
+    return turn
 
 
 def live_turn(
     row: Response, tenant: Tenant, source: upstream.Upstream, history: list[dict[str, Any]], *, first: int = 0
 ) -> Turn:
     """The host's view of a stored response."""
-    functions = frozenset(
-        tool["name"] for tool in row.request.get("tools") or [] if tool.get("type") == "function" and "name" in tool
-    )
+    functions = frozenset(function_names(row.request.get("tools") or []))
     return Turn(
         response_id=row.id,
         tenant_id=tenant.id,

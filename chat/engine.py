@@ -87,6 +87,8 @@ async def _steps(turn: Turn) -> None:
             await _outcomes(turn, dict(turn.resume.waiting))
         if turn.resume.client_must_act:
             return
+    if turn.request.get("generate") is False:
+        return  # a warm-up: the context is made, and nobody is asked
     while True:
         _check_caps(turn)
         step = await _stream(turn)

@@ -8,7 +8,9 @@ from chat.errors import bad_request
 MAX_INPUT_ITEMS = 2000
 MAX_METADATA = 16
 # Ours alone: never sent up.
-OWN = frozenset({"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background"})
+OWN = frozenset(
+    {"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background", "generate"}
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def parse(body: Any) -> Create:
     if not isinstance(body, dict):
         raise bad_request("The body must be a JSON object.")
     request = {key: value for key, value in body.items() if key not in ("input", "type", "deny_web:token")}
-    for name in ("store", "stream", "background"):
+    for name in ("store", "stream", "background", "generate"):
         if body.get(name) is not None and not isinstance(body[name], bool):
             raise bad_request(f"'{name}' must be true or false.", name)
     for name in ("model", "previous_response_id", "instructions"):
@@ -61,7 +63,7 @@ def parse(body: Any) -> Create:
         stream=bool(body.get("stream")),
         background=background,
         token=_token(body.get("deny_web:token")),
-        client_functions=frozenset(_function_names(request["tools"])),
+        client_functions=frozenset(function_names(request["tools"])),
     )
 
 
@@ -117,7 +119,8 @@ def _flat(tool: dict[str, Any], index: int) -> dict[str, Any]:
     return tool
 
 
-def _function_names(tools: list[dict[str, Any]]) -> list[str]:
+def function_names(tools: list[dict[str, Any]]) -> list[str]:
+    """The names of the tools that the client itself runs."""
     names = []
     for tool in tools:
         if tool["type"] in ("function", "custom") and isinstance(tool.get("name"), str):

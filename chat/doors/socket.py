@@ -6,6 +6,7 @@ follow several responses.
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from chat import envelope, events, hosting, lookup, params, stopping
+from chat.creation import Kept
 from chat.doors import readers, starting
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone
@@ -26,6 +28,7 @@ from vault import leases
 
 logger = logging.getLogger(__name__)
 
+LIFETIME_SECONDS = 3600.0
 RECHECK_SECONDS = 3.0  # how soon an open socket notices that its person may not be here any more
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 MAX_FOLLOWED = 32
@@ -40,6 +43,8 @@ class ResponsesSocket(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self.follows: dict[str, asyncio.Task[None]] = {}
+        self.kept: Kept | None = None
+        self.opened = time.monotonic()
         self.watch: asyncio.Task[None] | None = None
         self.group = ""
         await self.accept()  # a refused handshake would hide the reason from a browser's script
@@ -87,11 +92,13 @@ class ResponsesSocket(AsyncWebsocketConsumer):
 
     async def _create(self, message: dict[str, Any]) -> None:
         create = params.parse(message)
-        if create.background or create.stream:
-            raise bad_request("A socket always streams; leave 'stream' and 'background' out.", "stream")
+        if create.background:
+            raise bad_request("A socket always streams in the foreground; leave 'background' out.", "background")
         if not self.browser and self.follows:
             raise ApiError(409, "One response at a time on a connection.", code="response_in_progress")
-        started = await starting.start(self.principal, create, Door.BROWSER if self.browser else Door.API)
+        kept, self.kept = self.kept, None  # a continuation that fails drops what it continued
+        door = Door.BROWSER if self.browser else Door.API
+        started = await starting.start(self.principal, create, door, kept)
         if isinstance(started, str):
             self._follow(started, -1, None)
         else:
@@ -124,12 +131,18 @@ class ResponsesSocket(AsyncWebsocketConsumer):
                 async for batch in events.follow(response_id, after, hosting.here().find):
                     for frame in batch:
                         if frame.ends:
-                            self.follows.pop(response_id, None)  # the client may send the next one at once
+                            self._ended(response_id, frame, turn)
                         await self._send_frame(frame, tail)
         except Gone:
             gone = await db.run(_gone, response_id)
             if gone is not None:
                 await self._send({**gone, "deny_web:response_id": response_id})
+
+    def _ended(self, response_id: str, frame: Frame, turn: Turn | None) -> None:
+        """Before the ending is sent, since the client may send its next message at once."""
+        self.follows.pop(response_id, None)
+        if turn is not None and not turn.stored and frame.type in ("response.completed", "response.incomplete"):
+            self.kept = Kept(response_id, turn.context)
 
     async def _send_frame(self, frame: Frame, tail: bytes) -> None:
         text = (frame.data[:-1] + tail).decode()
@@ -168,6 +181,11 @@ class ResponsesSocket(AsyncWebsocketConsumer):
                 for task in list(self.follows.values()):
                     task.cancel()
                 await self.close(code)
+                return
+            if not self.browser and not self.follows and time.monotonic() - self.opened > LIFETIME_SECONDS:
+                message = "This connection is 60 minutes old. Open a new one."
+                await self._send_error(ApiError(400, message, code="websocket_connection_limit_reached"), None)
+                await self.close(1000)
                 return
 
     async def vault_changed(self, event: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from channels.layers import get_channel_layer
 
 from chat import creation, hosting
-from chat.creation import Existing
+from chat.creation import Existing, Kept
 from chat.models import Door
 from chat.params import Create
 from chat.turn import Turn
@@ -17,7 +17,7 @@ def group(principal: Principal) -> str:
     return f"tenant.{principal.tenant.id.hex}"
 
 
-async def start(principal: Principal, create: Create, door: Door) -> Turn | str:
+async def start(principal: Principal, create: Create, door: Door, kept: Kept | None = None) -> Turn | str:
     """The live turn that this process now hosts, or the id of a response that runs elsewhere. Raises ApiError."""
     host = hosting.here()
     if create.background:
@@ -27,7 +27,7 @@ async def start(principal: Principal, create: Create, door: Door) -> Turn | str:
         await db.run(host_turn.delay, made.response_id)
         return made.response_id
     await host.start()
-    made = await db.run(creation.create, principal, create, door=door, host_id=host.id)
+    made = await db.run(creation.create, principal, create, door=door, host_id=host.id, kept=kept)
     if isinstance(made, Existing):
         return made.response_id
     host.launch(made)
