@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -14,7 +16,9 @@ import openai
 import pytest
 import uvicorn
 
-from chat.demo.app import create_application
+from chat.demo.app import _stream, create_application
+from chat.demo.resource import resource
+from chat.demo.stream import message
 from tests.upstream.shapes import check_response, check_stream
 from tests.upstream.sse import events
 
@@ -149,10 +153,11 @@ def test_it_takes_any_model_name_and_says_it_back(ask, demo):
 
 
 def test_the_sdk_streams_it_word_by_word(demo):
-    client = openai.OpenAI(base_url=f"{demo.base_url}/v1", api_key="any")
-    told = list(client.responses.create(model="m", input="Say: one two three", stream=True))
-    assert [event.delta for event in told if event.type == "response.output_text.delta"] == ["one", " two", " three"]
-    assert client.models.list().data[0].owned_by == "deny_web (offline demo)"
+    with openai.OpenAI(base_url=f"{demo.base_url}/v1", api_key="any") as client:
+        told = list(client.responses.create(model="m", input="Say: one two three", stream=True))
+        deltas = [event.delta for event in told if event.type == "response.output_text.delta"]
+        assert deltas == ["one", " two", " three"]
+        assert client.models.list().data[0].owned_by == "deny_web (offline demo)"
 
 
 @pytest.mark.parametrize(
@@ -490,10 +495,8 @@ def test_a_long_answer_keeps_its_pace_and_its_limit():
     from chat.demo import app
 
     async def seconds(text: str) -> float:
-        from chat.demo.resource import resource
-
         started = time.monotonic()
-        async for _ in app._stream(resource({"model": "m"}, [app.model.message(text)]), 0.01):
+        async for _ in _stream(resource({"model": "m"}, [message(text)]), 0.01):
             pass
         return time.monotonic() - started
 
@@ -501,9 +504,6 @@ def test_a_long_answer_keeps_its_pace_and_its_limit():
 
 
 def test_the_demo_starts_without_django():
-    import subprocess
-    import sys
-
     code = "import sys, chat.demo.app; print(sorted({'django', 'celery', 'openai', 'pydantic'} & set(sys.modules)))"
     started = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -86,12 +86,12 @@ def test_encrypted_reasoning_only_for_those_who_ask(upstream):
 
 def test_the_sdk_reads_it(upstream):
     upstream.queue(calls(("get_invoice", {"id": "in_1"})), text("Thanks", deltas=3), error(429, retry_after=0), text())
-    client = openai.OpenAI(base_url=upstream.url, api_key="k", max_retries=1)
-    made = client.responses.create(model="m", input="hi")
-    assert made.output[0].type == "function_call"
-    told = client.responses.create(model="m", input="hi", stream=True)
-    assert [event.delta for event in told if "delta" in event.type] == ["Th", "an", "ks"]
-    assert client.responses.create(model="m", input="hi").output_text == "Hello from the scripted upstream."
+    with openai.OpenAI(base_url=upstream.url, api_key="k", max_retries=1) as client:
+        made = client.responses.create(model="m", input="hi")
+        assert made.output[0].type == "function_call"
+        told = client.responses.create(model="m", input="hi", stream=True)
+        assert [event.delta for event in told if "delta" in event.type] == ["Th", "an", "ks"]
+        assert client.responses.create(model="m", input="hi").output_text == "Hello from the scripted upstream."
     assert [each["body"]["input"] for each in upstream.requests()] == ["hi"] * 4
     assert upstream.requests()[0]["headers"]["authorization"] == "Bearer k"
 
@@ -162,7 +162,9 @@ def test_a_client_that_goes_away_is_seen(upstream, step):
     upstream.queue(step)
     connection = http.client.HTTPConnection(upstream.address, timeout=10)
     connection.request("POST", "/v1/responses", json.dumps({"model": "m", "input": "hi", "stream": True}))
-    connection.getresponse().read(100)
+    answer = connection.getresponse()
+    answer.read(100)
+    answer.close()
     connection.close()
     upstream.wait_state("client_gone")
 
