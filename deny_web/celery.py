@@ -6,7 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deny_web.settings")
 
-from deny_web import heartbeat  # noqa: E402 - reads the settings
+from deny_web import heartbeat
 
 app = Celery("deny_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -12,8 +12,15 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import Count
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, PlatformCollector
-from prometheus_client import ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import GaugeMetricFamily
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -22,13 +29,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deny_web import db, env
 
+disable_created_metrics()  # a second series for each counter, which nobody reads
 registry = CollectorRegistry()
 requests = Counter("deny_web_requests", "Answered requests.", ["method", "status"], registry=registry)
 open_requests = Gauge("deny_web_open_requests", "Requests that are being answered, streams too.", registry=registry)
 open_streams = Gauge("deny_web_open_streams", "Event streams that are being sent.", registry=registry)
 open_sockets = Gauge("deny_web_open_sockets", "WebSockets that are open.", registry=registry)
 ProcessCollector(registry=registry)
-PlatformCollector(registry=registry)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _COUNTED = (
@@ -82,9 +89,10 @@ def counted_rows() -> list[GaugeMetricFamily]:
     families = []
     for name, text, model, field in _COUNTED:
         family = GaugeMetricFamily(name, text, labels=[field])
-        rows = apps.get_model(model)._default_manager.order_by().values_list(field).annotate(Count("pk"))
-        for value, count in rows:
-            family.add_metric([value], count)
+        found = apps.get_model(model)
+        counts = dict(found._default_manager.order_by().values_list(field).annotate(Count("pk")))
+        for value, _ in found._meta.get_field(field).choices:
+            family.add_metric([value], counts.get(value, 0))
         families.append(family)
     return families
 
@@ -106,7 +114,7 @@ async def metrics(request: Request) -> Response:
     if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         return PlainTextResponse("METRICS_TOKEN is set; send it as a bearer token.\n", 401)
     rows = CollectorRegistry()
-    rows.register(_Rows(await db.run(counted_rows)))  # type: ignore[arg-type]
+    rows.register(_Rows(await db.run(counted_rows)))
     return Response(generate_latest(registry) + generate_latest(rows), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -107,7 +107,7 @@ class Child:
     async def keep(self) -> None:
         """Run it, and again each time that it ends, until `stop`."""
         delay = _FIRST_DELAY
-        while not self._stopping:
+        while True:
             started = time.monotonic()
             code = await self._run()
             if self._stopping:

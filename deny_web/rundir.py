@@ -1,8 +1,10 @@
 """The data directory's running side: one instance at a time, and where its Valkey's socket is.
 
-    DATA_DIR/serve.lock     held while an instance runs; holds its pid
-    DATA_DIR/run/           mode 0700; a link to a short private folder where the socket's path would be too long
-    DATA_DIR/run/valkey.sock
+DATA_DIR/serve.lock     held while an instance runs; holds its pid
+DATA_DIR/run/           mode 0700; a link to a short private folder where the socket's path would be too long
+DATA_DIR/run/valkey.sock
+DATA_DIR/run/pids       who is who: a name and a process id a line
+DATA_DIR/run/address    where the web server answers; gone once the app is
 """
 
 import fcntl
@@ -74,7 +76,7 @@ def prepare_socket(data_dir: Path) -> Path:
             run.chmod(0o700)
         elif not (run.is_symlink() and _is_private(Path(os.readlink(run)))):
             # A random name, made with mode 0700: another user of this machine cannot have put a folder there first.
-            short = tempfile.mkdtemp(prefix="deny_web-", dir="/tmp")  # noqa: S108 - TMPDIR can be the long path
+            short = tempfile.mkdtemp(prefix="deny_web-", dir="/tmp")
             run.unlink(missing_ok=True)
             run.symlink_to(short)
         path = socket_path(data_dir)
@@ -102,6 +104,30 @@ def lock(data_dir: Path) -> int:
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
+
+
+def write_pids(data_dir: Path, pids: dict[str, int]) -> None:
+    """Note the processes that run now."""
+    (data_dir / "run" / "pids").write_text("".join(f"{name} {pid}\n" for name, pid in pids.items()), encoding="ascii")
+
+
+def write_address(data_dir: Path, address: str) -> None:
+    """Note where the web server answers."""
+    (data_dir / "run" / "address").write_text(address + "\n", encoding="utf-8")
+
+
+def web_address(data_dir: Path) -> str | None:
+    """Where the web server of the app that runs on `data_dir` answers; None while none runs."""
+    try:
+        return (data_dir / "run" / "address").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def forget(data_dir: Path) -> None:
+    """Take the notes away at the end of the app."""
+    for name in ("pids", "address"):
+        (data_dir / "run" / name).unlink(missing_ok=True)
 
 
 def wait_for_valkey(path: Path, *, seconds: float) -> None:

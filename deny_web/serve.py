@@ -6,7 +6,7 @@ nobody is refused while the web process restarts; what a start needs Django for 
 
 import sys
 
-if sys.version_info < (3, 11):  # before anything that an older Python cannot read
+if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Python cannot read
     sys.exit("deny_web needs Python 3.11 or newer; this is Python %d.%d." % sys.version_info[:2])  # noqa: UP031
 
 import asyncio
@@ -69,6 +69,7 @@ class Supervisor:
 
     async def _start(self) -> None:
         socket_path = rundir.prepare_socket(self._data_dir)
+        rundir.write_address(self._data_dir, f"http://{self._connectable()}:{self._port}")
         if env.text("REDIS_URL") is None:
             await self._start_valkey(socket_path)
         fresh = env.text("DATABASE_URL") is not None or not migrated.is_current(self._data_dir)
@@ -80,7 +81,7 @@ class Supervisor:
             self._add(children.demo(int(self._environment["DEMO_PORT"]), self._environment))
         # The workers come after, so that they do not take the processor from what a person waits for.
         address = await self._bootstrap("address", self._base_url())
-        await self._answers(*self._listener.getsockname()[:2])
+        await self._answers(*self._local())
         if self._demo:
             await self._answers("127.0.0.1", int(self._environment["DEMO_PORT"]))
         for make in (children.tools, children.turns, children.beat):
@@ -94,6 +95,11 @@ class Supervisor:
             await asyncio.to_thread(rundir.wait_for_valkey, path, seconds=15)
         except TimeoutError as error:
             raise Refused(f"{error}; its own words are above.") from None
+
+    def _local(self) -> tuple[str, int]:
+        """The web server's address as this machine reaches it."""
+        host = self._listener.getsockname()[0]
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), self._port  # noqa: S104 - not bound to here
 
     async def _answers(self, host: str, port: int) -> None:
         """Return once the server on the address answers `/healthz`, or patience ends."""
@@ -142,8 +148,11 @@ class Supervisor:
         public = env.text("PUBLIC_URL")
         if public:
             return public.rstrip("/")
+        return f"http://{self._connectable()}:{self._port}"
+
+    def _connectable(self) -> str:
         host = "localhost" if self._host in {"", "0.0.0.0", "::"} else self._host  # noqa: S104 - not bound to here
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return f"[{host}]" if ":" in host else host
 
     def _add(self, spec: Spec) -> None:
         child = Child(spec, self._guard, self._output, self._write_pids)
@@ -151,10 +160,8 @@ class Supervisor:
         self._spawn(child.keep())
 
     def _write_pids(self) -> None:
-        """`DATA_DIR/run/pids`: who is who, for `doctor` and for people."""
-        lines = [f"{name} {child.pid}\n" for name, child in self._children.items() if child.pid]
-        text = f"serve {os.getpid()}\n" + "".join(lines)
-        (self._data_dir / "run" / "pids").write_text(text, encoding="ascii")
+        running = {name: child.pid for name, child in self._children.items() if child.pid}
+        rundir.write_pids(self._data_dir, {"serve": os.getpid(), **running})
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -179,6 +186,7 @@ class Supervisor:
         await self._stop_these({"web": children.GRACE + 3, "turns": children.GRACE + 3, "beat": 2})
         await self._stop_these({"tools": 3, "demo": 1})
         await self._stop_these({"valkey": 2})
+        rundir.forget(self._data_dir)
         for task in self._tasks:
             task.cancel()
 

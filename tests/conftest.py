@@ -1,8 +1,8 @@
 """Fixtures that every test may use. `cast` is in tests/cast.py, the real parts are in tests/infra/."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -12,9 +12,24 @@ from deny_web import valkey as valkey_client
 from tests.cast import Cast, make_cast
 from tests.infra import sockets, valkey
 
-pytest_plugins = ["tests.infra.skips", "tests.infra.app", "tests.infra.browser", "tests.upstream.fixture", "tests.vault_cast"]
+pytest_plugins = [
+    "tests.infra.skips",
+    "tests.infra.app",
+    "tests.infra.browser",
+    "tests.upstream.fixture",
+    "tests.vault_cast",
+]
 
 sockets.install()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another database than SQLite, leave out what does not touch it; it was run already."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        return
+    touching = [item for item in items if item.get_closest_marker("django_db") or "db" in item.fixturenames]  # type: ignore[attr-defined]
+    config.hook.pytest_deselected(items=[item for item in items if item not in touching])
+    items[:] = touching
 
 
 @pytest.fixture(scope="session", autouse=True)

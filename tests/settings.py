@@ -26,8 +26,12 @@ def clean_environment() -> dict[str, str]:
 def _scratch() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="dw-"))
     owner = os.getpid()
-    # A forked child inherits the handler, and must not empty the folder under its parent.
-    atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a forked child inherits the handler, and must not empty the folder under its parent
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
     return folder
 
 
@@ -36,7 +40,7 @@ for _name in set(os.environ) - set(clean_environment()) - {"DJANGO_SETTINGS_MODU
     del os.environ[_name]
 os.environ["DATA_DIR"] = str(SCRATCH / "data")
 os.environ["REDIS_URL"] = f"unix://{SCRATCH / 'valkey.sock'}?db=0"
-# `tests.run` sets it for the second pass, over the tests marked db_matrix.
+# `tests.run` sets it for the second pass, over the tests that touch the database.
 if _database := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = _database
 
@@ -50,4 +54,4 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
-LOGGING["root"]["level"] = "INFO"  # caplog must be able to see what would be logged
+LOGGING["root"] = {"handlers": ["stderr"], "level": "INFO"}  # caplog must be able to see what would be logged

@@ -15,6 +15,11 @@ pytestmark = pytest.mark.e2e
 Start = Callable[..., App]
 
 
+def guards(app: App) -> list[psutil.Process]:
+    children = psutil.Process(app.pids["serve"]).children()
+    return [process for process in children if any(part.endswith("guard.py") for part in process.cmdline())]
+
+
 def test_first_start_makes_keys_and_database_and_answers(start_app: Start) -> None:
     app = start_app(fresh=True)
     app.wait_ready()
@@ -88,15 +93,14 @@ def test_killed_supervisor_leaves_no_process(start_app: Start) -> None:
     wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
 
 
-def test_guard_alone_ends_what_the_kernel_does_not(start_app: Start) -> None:
-    """The grandchildren and other systems: a process in a child's group that did not ask to die with its parent."""
+def test_killed_guard_is_replaced_and_costs_nothing(start_app: Start) -> None:
     app = start_app(DEMO="0")
     app.wait_ready()
-    guard = next(process for process in psutil.Process(app.pids["serve"]).children() if "guard.py" in str(process.cmdline()))
     web = psutil.Process(app.pids["web"])
-    guard.kill()
-    wait_for(lambda: any("guard.py" in str(p.cmdline()) for p in psutil.Process(app.pids["serve"]).children()), 5)
-    assert web.is_running()  # losing the guard costs nothing
+    (old,) = guards(app)
+    old.kill()
+    wait_for(lambda: [each.pid for each in guards(app)] not in ([], [old.pid]), 5, "no other guard came")
+    assert web.is_running()
     app.kill("serve")
     wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
 

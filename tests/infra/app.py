@@ -89,7 +89,9 @@ class App:
 
     def wait_ready(self, seconds: float = 60) -> None:
         """Return once `/readyz` says yes: the database, Valkey and each kind of worker."""
-        wait_for(lambda: self.get("/readyz")[0] == 200, seconds, lambda: f"not ready: {self.get('/readyz')}\n{self.log}")
+        wait_for(
+            lambda: self.get("/readyz")[0] == 200, seconds, lambda: f"not ready: {self.get('/readyz')}\n{self.log}"
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
         """End it as a person would; returns the exit code."""

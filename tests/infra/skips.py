@@ -1,6 +1,7 @@
 """What this machine cannot run is said in the last lines; with REQUIRE_ALL=1 it is a failure instead."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    if _missing:
+    lines = [f"{reason}: {len(tests)} tests, such as {tests[0]}" for reason, tests in _missing.items()]
+    if lines:
         terminalreporter.section("not run on this machine", sep="-")
-    for reason, tests in _missing.items():
-        terminalreporter.line(f"{reason}: {len(tests)} tests, such as {tests[0]}")
+    for line in lines:
+        terminalreporter.line(line)
+    if path := os.environ.get("NOT_RUN_FILE"):  # tests.run says them again at its very end
+        Path(path).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
