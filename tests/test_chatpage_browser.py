@@ -116,7 +116,7 @@ def test_second_tab_learns_of_a_message_sent_in_the_first(world: ChatApp, person
 
 
 def test_a_send_that_is_repeated_after_a_cut_makes_one_turn(world: ChatApp, chat: Chat) -> None:
-    cuts = []
+    cuts: list[str] = []
 
     def cut_after_create(route: Any) -> None:
         server = route.connect_to_server()
@@ -195,7 +195,9 @@ def test_a_retry_later_in_a_conversation_forgets_only_the_failed_answer(world: C
 def test_both_sides_of_a_tool_call(world: ChatApp, chat: Chat) -> None:
     world.unlock()
     world.api.handle("/v1/invoices/in_1", reply({"id": "in_1", "amount_due": 4200, "note": "n", "secret": "kept back"}))
-    world.upstream.queue(thinking("**Looking** it up.", then=calls(("get_invoice", {"id": "in_1"}))), text("42 dollars."))
+    world.upstream.queue(
+        thinking("**Looking** it up.", then=calls(("get_invoice", {"id": "in_1"}))), text("42 dollars.")
+    )
     chat.open().say("How much is in_1?").ended()
     card = chat.answer.get_by_role("group", name=re.compile("^Tool call get_invoice"))
     expect(card).to_have_attribute("aria-label", "Tool call get_invoice, Done")
@@ -279,7 +281,9 @@ def test_draft_outlives_a_reload(chat: Chat) -> None:
 
 
 def test_the_transcript_speaks_sentences_once(world: ChatApp, chat: Chat) -> None:
-    world.upstream.queue(text("The first sentence is **here**. The second follows! And the last", deltas=30, delay=0.02))
+    world.upstream.queue(
+        text("The first sentence is **here**. The second follows! And the last", deltas=30, delay=0.02)
+    )
     chat.open().say("Speak").ended()
     log = chat.page.get_by_role("log")
     expect(log).to_have_attribute("aria-live", "off")
@@ -326,7 +330,13 @@ def test_phone_width(world: ChatApp, browser: Browser) -> None:
     world.upstream.reset()
     context = world.context(browser, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
     chat = Chat(context.new_page(), world.app.url)
-    wide = "| a | b | c | d | e | f |\n|---|---|---|---|---|---|\n" + "| wordwordword " * 6 + "|\n\n```\n" + "x" * 200 + "\n```"
+    wide = (
+        "| a | b | c | d | e | f |\n|---|---|---|---|---|---|\n"
+        + "| wordwordword " * 6
+        + "|\n\n```\n"
+        + "x" * 200
+        + "\n```"
+    )
     world.upstream.queue(text(wide))
     chat.open().say("W" * 100).ended()
     assert chat.page.evaluate("document.documentElement.scrollWidth") == 390
@@ -371,7 +381,8 @@ def test_without_script_the_stored_answer_reads(world: ChatApp, browser: Browser
 
 
 _DOCUMENTS = (
-    "# Head\n\nSome *text* and **more** with `code` and [a link](https://example.com/x).\n\n- a\n- b\n  - c\n\n\n1. x\n\n2. y\n",
+    "# Head\n\nSome *text* and **more** with `code` and [a link](https://example.com/x).\n\n",
+    "- a\n- b\n  - c\n\n\n1. x\n\n2. y\n",
     "| a | b |\n|--:|---|\n| 1 | 2 |\n\nafter\n\n```python\ndef f():\n    return '```'\n```\n\n> quote\n> more\n\nend",
     "Money: $5 and $10. Maths: $x^2$ and\n\n$$\na\n\\over b\n$$\n\n\\[ c \\]\n\ntext\r\nwith\r\nreturns",
     "Use [one] and [two][1].\n\n---\n\nSetext\n===\n\n[one]: https://one.example\n\n[1]: https://two.example\n",

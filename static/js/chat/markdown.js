@@ -112,25 +112,30 @@ export class MarkdownView {
   }
 
   #render(whole) {
-    const tail = this.text.slice(this.done);
-    const tokens = this.#lex(whole ? tail : mend(tail));
-    const last = whole ? tokens.length : firstOpen(tokens);
-    const final = tokens.slice(0, Math.max(last, 0));
-    for (const token of final) if (token.type === "def") this.links[token.tag] ??= { href: token.href, title: token.title };
-    this.pieces += 1;
     for (const node of this.openNodes) node.remove();
     this.openNodes = [];
-    if (final.length) {
-      this.element.append(this.#fragment(final, true));
-      // Mended characters are at the very end, so final blocks have their true lengths.
-      this.done += final.reduce((length, token) => length + token.raw.length, 0);
+    try {
+      this.#renderBlocks(whole);
+    } catch {
+      // Nested deeper than the parser's stack: what is left stands as it was written.
+      this.openNodes = [plain(this.text.slice(this.done))];
+      this.element.append(...this.openNodes);
     }
-    if (last >= 0 && last < tokens.length) {
-      const fragment = this.#fragment(tokens.slice(last), false);
-      this.openNodes = [...fragment.childNodes];
-      this.element.append(fragment);
-    }
-    this.element.dispatchEvent(new CustomEvent("painted", { bubbles: true }));
+  }
+
+  #renderBlocks(whole) {
+    const tail = this.text.slice(this.done);
+    const tokens = this.#lex(whole ? tail : mend(tail));
+    const last = whole ? tokens.length : Math.max(firstOpen(tokens), 0);
+    const final = tokens.slice(0, last);
+    const open = tokens.slice(last);
+    const fragments = [final, open].map((some) => (some.length ? this.#fragment(some, some === final) : null));
+    this.openNodes = [...(fragments[1]?.childNodes ?? [])];
+    this.element.append(...fragments.filter(Boolean));
+    for (const token of final) if (token.type === "def") this.links[token.tag] ??= { href: token.href, title: token.title };
+    // Mended characters are at the very end, so final blocks have their true lengths.
+    this.done += final.reduce((length, token) => length + token.raw.length, 0);
+    this.pieces += 1;
   }
 
   #lex(source) {
@@ -156,6 +161,13 @@ export function upgrade(root) {
     new MarkdownView(element).set(source);
     element.dataset.source = source;
   }
+}
+
+function plain(text) {
+  const block = document.createElement("p");
+  block.className = "md-plain";
+  block.textContent = text;
+  return block;
 }
 
 function showDestination(link) {
