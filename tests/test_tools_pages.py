@@ -120,7 +120,7 @@ def test_deleting_asks_first(alice, made):
     assert not Tool.objects.exists()
 
 
-def test_the_tools_page_shows_what_is_missing(alice, made, cast):
+def test_the_tools_page_shows_what_is_missing(alice, made, cast, quick):
     assert b"The credential is not in the vault" in alice.get(address("tool", name="get_invoice")).content
     bench = Bench(cast)
     bench.unlock()
@@ -130,7 +130,7 @@ def test_the_tools_page_shows_what_is_missing(alice, made, cast):
     assert b"The vault is locked" in alice.get(address("tool", name="get_invoice")).content
 
 
-def test_trying_shows_both_sides_of_the_seam(alice, cast, settings):
+def test_trying_shows_both_sides_of_the_seam(alice, cast, settings, quick):
     bench = Bench(cast)
     bench.unlock()
     with tool_api.running() as api:
@@ -159,7 +159,7 @@ def test_a_call_of_a_turn_has_no_page_among_the_tried(alice, cast, made):
 # --- the first tool ---------------------------------------------------------------------------------------------
 
 
-def test_the_step_brings_tool_and_credential_and_unlocks(alice, cast):
+def test_the_step_brings_tool_and_credential_and_unlocks(alice, cast, quick):
     compartments.create(cast.acme, PASSWORD, actor=cast.owner)
     where = address("start_tool") + "?starter=stripe-invoice"
     page = alice.get(where)
@@ -171,7 +171,7 @@ def test_the_step_brings_tool_and_credential_and_unlocks(alice, cast):
     assert leases.current(cast.acme.pk)
 
 
-def test_the_step_says_when_the_password_is_wrong_and_shows_no_secret(alice, cast):
+def test_the_step_says_when_the_password_is_wrong_and_shows_no_secret(alice, cast, quick):
     compartments.create(cast.acme, PASSWORD, actor=cast.owner)
     where = address("start_tool") + "?starter=stripe-invoice"
     filled = {"definition": json.dumps(tool(URL)), "value": KEY.decode(), "password": "not the one"}

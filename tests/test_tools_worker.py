@@ -96,7 +96,7 @@ def workers(api, tmp_path) -> Iterator[Workers]:
 
 
 @pytest.fixture
-def bench(cast) -> Bench:
+def bench(cast, quick) -> Bench:
     bench = Bench(cast)
     bench.unlock()
     return bench
