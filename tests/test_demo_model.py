@@ -474,6 +474,11 @@ def test_bad_bodies_get_the_errors_shape(demo, body, param):
             "tool_choice": "required",
         },
         {"input": "a" * 1_000_000},
+        {"input": "1" * 19_000, "tools": [INVOICE]},
+        {"input": "1 " * 9_000 + "look up in_1", "tools": [INVOICE]},
+        {"input": "a." * 9_000 + "@" * 900, "tools": [INVOICE]},
+        {"input": "_a" * 9_000, "tools": [INVOICE]},
+        {"input": "Look up A" + " and A" * 3_000, "tools": [WEATHER]},
         {"input": "(" * 50_000 + "1 + 1"},
     ],
 )
@@ -492,8 +497,6 @@ def test_unknown_addresses_methods_and_hosts(demo):
 
 
 def test_a_long_answer_keeps_its_pace_and_its_limit():
-    from chat.demo import app
-
     async def seconds(text: str) -> float:
         started = time.monotonic()
         async for _ in _stream(resource({"model": "m"}, [message(text)]), 0.01):

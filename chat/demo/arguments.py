@@ -145,7 +145,7 @@ def _labelled(name: str, clues: Clues) -> list[str]:
 
 def _numbers(name: str, schema: Json, clues: Clues, _about: str) -> list[Any]:
     labelled = [text.replace(",", "") for text in _labelled(name, clues)]
-    values: list[int | float] = [float(text) for text in labelled if re.fullmatch(r"-?\d+(\.\d+)?", text)]
+    values: list[int | float] = [float(text) for text in labelled if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", text)]
     values += clues.numbers
     if kind(schema) == "integer":
         values = [int(value) for value in values if value == int(value)]

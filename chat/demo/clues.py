@@ -8,7 +8,8 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# The look-behinds keep these linear: without them a long word is tried again from each of its letters.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"https?://[^\s\"'<>)]+[^\s\"'<>).,;!?]")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?\b")
@@ -18,8 +19,8 @@ _ID = re.compile(
     r"|\b[A-Z]{1,6}-?\d[\w-]*\b"
     r"|(?<=#)\w+"
 )
-_NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w-])")
-_SUM = re.compile(r"-?\d+(?:\.\d+)?(?:\s*[-+*/\u00d7\u00f7]\s*-?\d+(?:\.\d+)?)+")
+_NUMBER = re.compile(r"(?<![\w.-])-?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,15})?(?![\w-])")
+_SUM = re.compile(r"(?<![\d.])-?\d+(?:\.\d+)?(?:\s*[-+*/\u00d7\u00f7]\s*-?\d+(?:\.\d+)?)+")
 _NAMES = re.compile(
     r"\b(?:in|for|at|from|near|of|to|with|about|and)\s+"
     r"([A-Z][\w'\u2019.-]*[\w](?:(?:, | and | or |, and | )[A-Z][\w'\u2019.-]*[\w])*)"

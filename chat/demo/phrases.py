@@ -143,7 +143,8 @@ def sample(text: str) -> str | None:
 
 def sum_of(text: str) -> str | None:
     """The value of the first sum in `text`, worked out from left to right products before sums."""
-    found = re.search(r"-?\d+(?:\.\d+)?(?:\s*[-+*/\u00d7\u00f7]\s*\d+(?:\.\d+)?)+", text)
+    number = r"\d{1,15}(?:\.\d{1,15})?"
+    found = re.search(rf"(?<![\d.])-?{number}(?:\s*[-+*/\u00d7\u00f7]\s*{number}){{1,50}}(?!\d)", text)
     if not found:
         return None
     parts = re.findall(r"(?:(?<=^)-)?\d+(?:\.\d+)?|[-+*/\u00d7\u00f7]", found[0])

@@ -136,14 +136,15 @@ def _array(schema: Json, root: Json, depth: int) -> list[Any]:
     while len(made) < min(wanted, _MOST_ITEMS) and depth < _LAST:
         item = resolve(schema.get("items", {}), root)
         values = item.get("enum", [])
-        made.append(values[len(made) % len(values)] if values else _different(item, root, depth, len(made)))
+        place = len(made) if schema.get("uniqueItems") else 0
+        made.append(values[place % len(values)] if values else _different(item, root, depth, place))
     return made[: schema.get("maxItems", len(made))]
 
 
 def _different(item: Json, root: Json, depth: int, place: int) -> Any:
     """An item that differs from those before it where that is simple, for ``uniqueItems``."""
     made = value_for(item, root, depth + 1)
-    if isinstance(made, str) and "format" not in item and "pattern" not in item and place:
+    if isinstance(made, str) and not {"format", "pattern", "anyOf", "oneOf"} & item.keys() and place:
         return f"{made} {place + 1}"
     return (
         made + place * item.get("multipleOf", 1)

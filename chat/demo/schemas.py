@@ -43,4 +43,6 @@ def _plain(key: str, value: Any) -> bool:
         return isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
     if key == "required":
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if key == "uniqueItems":
+        return isinstance(value, bool)
     return key in _VALUES or (key in ("enum", "examples") and isinstance(value, list) and bool(value))
