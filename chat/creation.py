@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import context, lookup
+from chat import compaction, context, lookup
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
 from chat.events import EventLog
@@ -67,7 +67,7 @@ def create(
         with transaction.atomic():
             conversation = _conversation(principal, create, door)
             from_root = continues or (create.from_root and door is Door.BROWSER)
-            parent = None if from_root else _parent(principal, create, conversation)
+            parent = None if from_root else parent_of(principal, create, conversation)
             items = context.resolve_references(tenant.id, create.input)
             row = Response.objects.create(
                 tenant=tenant,
@@ -84,7 +84,7 @@ def create(
                 lease_id=lease.id if lease else "",
                 host_id=host_id,
             )
-            rows = _store_input(row, items)
+            rows = store_input(row, items)
             if conversation is not None:
                 _activate(conversation, row)
     except IntegrityError:
@@ -94,7 +94,8 @@ def create(
         raise
     row.request = create.request
     history = kept.context if kept is not None and continues else context.of_chain(tenant.id, row.parent_id)
-    turn = live_turn(row, tenant, source, history + context.of_items(rows))
+    history = compaction.opened(tenant.id, history + context.of_items(rows))
+    turn = live_turn(row, tenant, source, history)
     if continues:
         turn.envelope["previous_response_id"] = create.previous_response_id
     return turn
@@ -141,7 +142,8 @@ def _conversation(principal: Principal, create: Create, door: Door) -> Conversat
     return None
 
 
-def _parent(principal: Principal, create: Create, conversation: Conversation | None) -> Response | None:
+def parent_of(principal: Principal, create: Create, conversation: Conversation | None = None) -> Response | None:
+    """The response that a create continues. Raises ApiError: the same for a foreign id and one that never was."""
     if create.previous_response_id is None:
         return conversation.leaf if conversation else None
     found = lookup.responses(principal).filter(pk=create.previous_response_id, stored=True).first()
@@ -159,7 +161,8 @@ def _activate(conversation: Conversation, row: Response) -> None:
         raise ApiError(409, "This conversation is still answering. Wait for it, or stop it.", code="conversation_busy")
 
 
-def _store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
+def store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
+    """Write a response's input items, each under an id; nothing is written for a response that is not stored."""
     rows = [
         Item(
             tenant_id=row.tenant_id,

@@ -52,3 +52,8 @@ def stored_object(row: Response) -> dict[str, Any]:
     """A stored response as the API gives it back."""
     output = [item.body for item in row.items.filter(direction="output").order_by("position")]
     return {**envelope(row, row.model), "status": row.status, "output": output, "usage": row.usage}
+
+
+def with_status(body: dict[str, Any]) -> dict[str, Any]:
+    """An item as lists show it: a message always says its status."""
+    return {"status": "completed", **body} if body["type"] == "message" else body

@@ -45,7 +45,7 @@ def parse(body: Any) -> Create:
     tokens = body.get("max_output_tokens")
     if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
         raise bad_request("'max_output_tokens' must be a whole number above 0.", "max_output_tokens")
-    _check_metadata(body.get("metadata"))
+    check_metadata(body.get("metadata"))
     request["tools"] = _tools(body.get("tools"))
     store = body.get("store") is not False
     background = bool(body.get("background"))
@@ -53,7 +53,7 @@ def parse(body: Any) -> Create:
         raise bad_request("'background' needs 'store'.", "background")
     conversation = _conversation(body.get("conversation"))
     return Create(
-        input=_input(body.get("input")),
+        input=input_items(body.get("input")),
         request=request,
         previous_response_id=body.get("previous_response_id"),
         conversation=conversation,
@@ -72,28 +72,29 @@ def upstream_parameters(request: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in request.items() if key not in OWN and not key.startswith("deny_web:")}
 
 
-def _input(value: Any) -> list[dict[str, Any]]:
+def input_items(value: Any, param: str = "input") -> list[dict[str, Any]]:
+    """Input as a list of items that each say their type. Raises ApiError 400."""
     if value is None:
         return []
     if isinstance(value, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise bad_request("'input' must be a string or a list of items.", "input")
+        raise bad_request(f"'{param}' must be a string or a list of items.", param)
     if len(value) > MAX_INPUT_ITEMS:
-        raise bad_request(f"'input' may hold at most {MAX_INPUT_ITEMS} items.", "input")
-    return [_item(item, index) for index, item in enumerate(value)]
+        raise bad_request(f"'{param}' may hold at most {MAX_INPUT_ITEMS} items.", param)
+    return [_item(item, f"{param}[{index}]") for index, item in enumerate(value)]
 
 
-def _item(item: dict[str, Any], index: int) -> dict[str, Any]:
+def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
     kind = item.get("type") or ("message" if "role" in item else None)
     if not isinstance(kind, str):
-        raise bad_request("Each input item needs a 'type'.", f"input[{index}].type")
+        raise bad_request("Each input item needs a 'type'.", f"{param}.type")
     item = {**item, "type": kind}
     if kind == "message":
         if item.get("role") not in ("user", "assistant", "system", "developer"):
-            raise bad_request("A message's 'role' is user, assistant, system or developer.", f"input[{index}].role")
+            raise bad_request("A message's 'role' is user, assistant, system or developer.", f"{param}.role")
         if not isinstance(item.get("content"), str | list):
-            raise bad_request("A message needs 'content'.", f"input[{index}].content")
+            raise bad_request("A message needs 'content'.", f"{param}.content")
         if isinstance(item["content"], str):
             part = "output_text" if item["role"] == "assistant" else "input_text"
             item["content"] = [{"type": part, "text": item["content"]}]
@@ -150,7 +151,8 @@ def _token(value: Any) -> str | None:
     return value
 
 
-def _check_metadata(value: Any) -> None:
+def check_metadata(value: Any) -> None:
+    """Raises ApiError 400 for what is no metadata."""
     if value is None:
         return
     if not isinstance(value, dict) or len(value) > MAX_METADATA:

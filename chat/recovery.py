@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from chat import context, creation, engine, ledger
+from chat import compaction, context, creation, engine, ledger
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import Conversation, Door, Host, Item, Response, Status
@@ -94,6 +94,7 @@ def _rebuild(row: Response) -> Turn:
     waiting = {one.item_id: one.position for one in outputs if _is_waiting(one)}
     history = context.of_chain(row.tenant_id, row.parent_id)
     history += context.of_items([one for one in rows if not one.abandoned], waiting)
+    history = compaction.opened(row.tenant_id, history)
     turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history)
     turn.usage = row.usage
     turn.fresh = row.last_seq < 0

@@ -109,6 +109,16 @@ async def models(upstream: Upstream) -> list[str]:
     return [model.id for model in page.data]
 
 
+async def count_tokens(upstream: Upstream, body: dict[str, Any]) -> int | None:
+    """The upstream's count of a request's input tokens, or None where it cannot count."""
+    _refuse_private(upstream)
+    one = client(upstream).with_options(max_retries=0, timeout=10)
+    try:
+        return (await one.responses.input_tokens.count(extra_body=body)).input_tokens
+    except (openai.APIError, AttributeError, ValueError):
+        return None
+
+
 def _mapped(error: openai.APIError, begun: bool) -> ProviderError:
     if begun:
         return UpstreamCut()

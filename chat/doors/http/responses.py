@@ -1,62 +1,36 @@
-"""The Responses API over HTTP: JSON and server-sent events, for API keys.
-
-A Starlette application beside Django's handler, which starts a thread for each request. Every route goes through
-`door`, which asks who is calling before anything else.
-"""
+"""`/responses`: create as JSON or as server-sent events, retrieve, resume, delete, cancel, list the input."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
-from starlette.routing import Route
 
 from chat import envelope, events, hosting, lookup, params, stopping
 from chat.doors import readers, starting
+from chat.doors.http.door import RECHECK_SECONDS, answer, authenticated, door, json_body, page
+from chat.envelope import with_status
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone
 from chat.models import Door, Response
-from chat.providers import upstream
 from chat.turn import Turn
 from deny_web import db
-from tenants import access
 from tenants.access import Act, Principal
-
-MAX_BODY_BYTES = 32 * 1024 * 1024
-RECHECK_SECONDS = 3.0  # how soon an open stream notices that its key was revoked
-
-Handler = Callable[[Request, Principal], Awaitable[HttpResponse]]
-
-
-def door(act: Act) -> Callable[[Handler], Callable[[Request], Awaitable[HttpResponse]]]:
-    """Let a handler in only with a principal that may do `act`; turn what it raises into the API's error shape."""
-
-    def wrap(handler: Handler) -> Callable[[Request], Awaitable[HttpResponse]]:
-        async def handle(request: Request) -> HttpResponse:
-            try:
-                return await handler(request, await _principal(request, act))
-            except ApiError as error:
-                return _json(error.as_body(), error.status, error.headers)
-
-        return handle
-
-    return wrap
 
 
 @door(Act.CHAT)
 async def create_response(request: Request, principal: Principal) -> HttpResponse:
     """`POST /responses`."""
-    create = params.parse(await _body(request))
+    create = params.parse(await json_body(request))
     started = await starting.start(principal, create, Door.API)
     if isinstance(started, str):
         if create.stream:
             return _sse(request, started, -1)
-        return _json(await db.run(_object, principal, started))
+        return answer(await db.run(_object, principal, started))
     if create.stream:
         return _sse(request, started.response_id, -1, started)
     return await _whole(request, started)
@@ -68,7 +42,7 @@ async def retrieve_response(request: Request, principal: Principal) -> HttpRespo
     found = await db.run(lookup.response, principal, request.path_params["response_id"])
     if request.query_params.get("stream") == "true":
         return _sse(request, found.pk, _starting_after(request))
-    return _json(await db.run(envelope.stored_object, found))
+    return answer(await db.run(envelope.stored_object, found))
 
 
 @door(Act.CHAT)
@@ -77,7 +51,7 @@ async def delete_response(request: Request, principal: Principal) -> HttpRespons
     response_id = request.path_params["response_id"]
     await stopping.stop(principal, response_id)
     await db.run(_delete, principal, response_id)
-    return _json({"id": response_id, "object": "response", "deleted": True})
+    return answer({"id": response_id, "object": "response", "deleted": True})
 
 
 @door(Act.CHAT)
@@ -87,75 +61,15 @@ async def cancel_response(request: Request, principal: Principal) -> HttpRespons
     if found.door != Door.BACKGROUND:
         raise bad_request("Only background responses can be cancelled.", code="not_background")
     await stopping.stop(principal, found.pk)
-    return _json(await db.run(_object, principal, found.pk))
+    return answer(await db.run(_object, principal, found.pk))
 
 
 @door(Act.READ)
 async def list_input_items(request: Request, principal: Principal) -> HttpResponse:
     """`GET /responses/{id}/input_items`, newest first unless `order=asc`."""
     found = await db.run(lookup.response, principal, request.path_params["response_id"])
-    return _json(await db.run(_input_page, found, dict(request.query_params)))
-
-
-@door(Act.READ)
-async def list_models(request: Request, principal: Principal) -> HttpResponse:
-    """`GET /models`: the workspace's model."""
-    try:
-        source = await db.run(upstream.for_tenant, principal.tenant)
-    except upstream.NoUpstream:
-        return _json({"object": "list", "data": []})
-    return _json(
-        {"object": "list", "data": [{"id": source.model, "object": "model", "created": 0, "owned_by": "upstream"}]}
-    )
-
-
-async def unknown_route(request: Request) -> HttpResponse:
-    error = ApiError(404, "There is no such route.", code="unknown_route")
-    return _json(error.as_body(), error.status)
-
-
-routes = [
-    Route("/responses", create_response, methods=["POST"]),
-    Route("/responses/{response_id}", retrieve_response, methods=["GET"]),
-    Route("/responses/{response_id}", delete_response, methods=["DELETE"]),
-    Route("/responses/{response_id}/cancel", cancel_response, methods=["POST"]),
-    Route("/responses/{response_id}/input_items", list_input_items, methods=["GET"]),
-    Route("/models", list_models, methods=["GET"]),
-    Route("/{rest:path}", unknown_route, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
-]
-
-
-async def _principal(request: Request, act: Act) -> Principal:
-    headers = request.headers.getlist("authorization")
-    if len(headers) != 1:
-        raise _unauthenticated()
-    try:
-        return await db.run(access.for_bearer, headers[0], act)
-    except access.Unauthenticated:
-        raise _unauthenticated() from None
-    except PermissionDenied as denied:
-        raise ApiError(403, str(denied), code="insufficient_permissions") from None
-
-
-def _unauthenticated() -> ApiError:
-    message = "No valid API key. Send it as 'Authorization: Bearer KEY'."
-    return ApiError(401, message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
-
-
-async def _body(request: Request) -> Any:
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                raise ApiError(413, "The body is larger than 32 MiB.", code="body_too_large")
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise bad_request("The body broke off.") from None
-    try:
-        return orjson.loads(b"".join(chunks))
-    except orjson.JSONDecodeError:
-        raise bad_request("The body is not valid JSON.", code="invalid_json") from None
+    bodies = await db.run(lambda: [with_status(item.body) for item in lookup.input_items(found)])
+    return answer(page(bodies, dict(request.query_params)))
 
 
 async def _whole(request: Request, turn: Turn) -> HttpResponse:
@@ -166,10 +80,10 @@ async def _whole(request: Request, turn: Turn) -> HttpResponse:
         headers = {}
         if turn.failure.retry_after is not None:
             headers["retry-after"] = str(int(turn.failure.retry_after + 0.999))
-        return _json({"error": turn.failure.as_error()}, turn.failure.status, headers)
+        return answer({"error": turn.failure.as_error()}, turn.failure.status, headers)
     if ending is None:
         raise ApiError(500, "Something went wrong on this server. Try again.", code="server_error")
-    return _json(ending.event()["response"])
+    return answer(ending.event()["response"])
 
 
 async def _ending(turn: Turn) -> Frame | None:
@@ -199,7 +113,7 @@ async def _watch(request: Request) -> None:
         while not gone.done():
             await asyncio.wait((gone,), timeout=RECHECK_SECONDS)
             try:
-                await _principal(request, Act.READ)
+                await authenticated(request, Act.READ)
             except ApiError:
                 return
     finally:
@@ -237,7 +151,7 @@ async def _recheck(request: Request, reader: "asyncio.Task[Any] | None") -> None
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
         try:
-            await _principal(request, Act.READ)
+            await authenticated(request, Act.READ)
         except ApiError:
             if reader is not None:
                 reader.cancel()
@@ -262,38 +176,9 @@ def _delete(principal: Principal, response_id: str) -> None:
     lookup.response(principal, response_id).delete()
 
 
-def _input_page(found: Response, query: dict[str, str]) -> dict[str, Any]:
-    try:
-        limit = min(100, max(1, int(query.get("limit", "20"))))
-    except ValueError:
-        raise bad_request("'limit' must be a whole number.", "limit") from None
-    bodies = [item.body for item in lookup.input_items(found)]
-    if query.get("order") != "asc":
-        bodies.reverse()
-    if after := query.get("after"):
-        places = [place for place, body in enumerate(bodies) if body["id"] == after]
-        if not places:
-            raise bad_request("'after' names no item of this response.", "after")
-        bodies = bodies[places[0] + 1 :]
-    page = bodies[:limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(bodies) > limit,
-    }
-
-
 def _starting_after(request: Request) -> int:
     value = request.query_params.get("starting_after", "-1")
     try:
         return int(value)
     except ValueError:
         raise bad_request("'starting_after' must be a whole number.", "starting_after") from None
-
-
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(
-        orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
-    )

@@ -1,0 +1,83 @@
+"""Compaction: a long chain told again as its user messages and one sealed summary.
+
+The summary is written by the tenant's own model and sealed under a server key for that tenant, since the item travels
+through the client and comes back as input: what comes back must be what was made here, and for this tenant.
+"""
+
+import base64
+import binascii
+import uuid
+from typing import Any
+
+from chat.errors import bad_request
+from chat.providers import client
+from chat.providers.errors import UpstreamCut
+from chat.providers.upstream import Upstream
+from deny_web import ids
+from vault import sealed_fields
+from vault.errors import Damaged
+
+_OURS = "dw1."
+_PURPOSE = "compaction"
+_INSTRUCTIONS = (
+    "Summarise the conversation so far for an assistant that will go on with it and sees nothing else of it. "
+    "Keep facts, names, ids, numbers, decisions, open questions and the results of tools; leave out greetings. "
+    "Do not answer."
+)
+
+
+async def compact(
+    tenant_id: uuid.UUID, upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The output items of a compaction, and the usage of making it. Raises ProviderError."""
+    summary, usage = await _summary(upstream, model, history, instructions)
+    sealed = sealed_fields.seal(_PURPOSE, tenant_id, summary.encode())
+    said = [_message(item) for item in history if item["type"] == "message" and item.get("role") == "user"]
+    token = _OURS + base64.urlsafe_b64encode(sealed).decode()
+    return [*said, {"type": "compaction", "id": ids.new("cmp"), "encrypted_content": token}], usage
+
+
+def opened(tenant_id: uuid.UUID, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items with each compaction of ours as the summary that it holds. Raises ApiError 400."""
+    return [_open(tenant_id, item) if item["type"] == "compaction" else item for item in items]
+
+
+def _open(tenant_id: uuid.UUID, item: dict[str, Any]) -> dict[str, Any]:
+    token = item.get("encrypted_content")
+    if not isinstance(token, str) or not token.startswith(_OURS):
+        return item  # an upstream's own
+    try:
+        sealed = base64.urlsafe_b64decode(token.removeprefix(_OURS))
+        summary = sealed_fields.open(_PURPOSE, tenant_id, sealed).decode()
+    except (Damaged, binascii.Error, UnicodeDecodeError):
+        raise bad_request("This compaction item was not made here.", "input", "invalid_encrypted_content") from None
+    text = f"Summary of the conversation so far:\n{summary}"
+    return {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": text}]}
+
+
+async def _summary(
+    upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None
+) -> tuple[str, dict[str, Any]]:
+    asked = " ".join(filter(None, (_INSTRUCTIONS, instructions)))
+    request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
+    body = {"model": model, "instructions": asked, "input": [*history, request], "store": False}
+    pieces: list[str] = []
+    async for event in client.stream(upstream, body):
+        if event["type"] == "response.output_text.delta":
+            pieces.append(str(event.get("delta", "")))
+        if event["type"] in ("response.completed", "response.incomplete"):
+            return "".join(pieces), event["response"].get("usage") or NO_USAGE
+    raise UpstreamCut
+
+
+NO_USAGE = {
+    "input_tokens": 0,
+    "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens": 0,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 0,
+}
+
+
+def _message(item: dict[str, Any]) -> dict[str, Any]:
+    return {"id": ids.new("msg"), "status": "completed", **item}

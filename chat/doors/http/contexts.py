@@ -1,0 +1,76 @@
+"""`/responses/compact` and `/responses/input_tokens`: what a request would send up, made shorter or counted."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response as HttpResponse
+
+from chat import compaction, context, creation, params
+from chat.doors.http.door import answer, door, json_object
+from chat.errors import ApiError, bad_request
+from chat.params import Create
+from chat.providers import client, upstream
+from chat.providers.errors import ProviderError
+from chat.providers.upstream import Upstream
+from deny_web import db, ids
+from tenants.access import Act, Principal
+
+_BYTES_A_TOKEN = 4  # of English text, for upstreams that cannot count
+
+
+@door(Act.CHAT)
+async def compact(request: Request, principal: Principal) -> HttpResponse:
+    """`POST /responses/compact`."""
+    body = await json_object(request)
+    if not isinstance(body.get("model"), str) or not body["model"]:
+        raise bad_request("'model' is required.", "model", "missing_required_parameter")
+    create = params.parse(body)
+    source, history = await db.run(_context, principal, create)
+    if not history:
+        raise bad_request("There is nothing to compact: give 'input' or 'previous_response_id'.", "input")
+    try:
+        output, usage = await compaction.compact(
+            principal.tenant.id, source, body["model"], history, body.get("instructions")
+        )
+    except ProviderError as error:
+        return answer({"error": error.as_error()}, error.status)
+    return answer(
+        {
+            "id": ids.new("resp"),
+            "object": "response.compaction",
+            "created_at": int(time.time()),
+            "output": output,
+            "usage": usage,
+        }
+    )
+
+
+@door(Act.CHAT)
+async def count_input_tokens(request: Request, principal: Principal) -> HttpResponse:
+    """`POST /responses/input_tokens`: the upstream's count, or an estimate that says so."""
+    create = params.parse(await json_object(request))
+    source, history = await db.run(_context, principal, create)
+    body = {**params.upstream_parameters(create.request), "input": history}
+    body["model"] = body.get("model") or source.model
+    counted = await client.count_tokens(source, body)
+    if counted is not None:
+        return answer({"object": "response.input_tokens", "input_tokens": counted})
+    estimate = max(1, sum(map(_length, (history, body.get("instructions"), body.get("tools")))) // _BYTES_A_TOKEN)
+    return answer({"object": "response.input_tokens", "input_tokens": estimate, "deny_web:estimated": True})
+
+
+def _context(principal: Principal, create: Create) -> tuple[Upstream, list[dict[str, Any]]]:
+    try:
+        source = upstream.for_tenant(principal.tenant)
+    except upstream.NoUpstream:
+        raise ApiError(409, "This workspace has no model yet.", code="no_upstream") from None
+    tenant = principal.tenant.id
+    parent = creation.parent_of(principal, create)
+    items = context.resolve_references(tenant, create.input)
+    history = context.of_chain(tenant, parent.pk if parent else None) + context.of_input(items)
+    return source, compaction.opened(tenant, history)
+
+
+def _length(value: Any) -> int:
+    return len(str(value).encode()) if value else 0

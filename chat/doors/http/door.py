@@ -1,0 +1,110 @@
+"""The door itself: who is calling, what came, and the API's one error shape."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from django.core.exceptions import PermissionDenied
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response as HttpResponse
+
+from chat.errors import ApiError, bad_request
+from deny_web import db
+from tenants import access
+from tenants.access import Act, Principal
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+RECHECK_SECONDS = 3.0  # how soon an open stream notices that its key was revoked
+
+Handler = Callable[[Request, Principal], Awaitable[HttpResponse]]
+
+
+def door(act: Act) -> Callable[[Handler], Callable[[Request], Awaitable[HttpResponse]]]:
+    """Let a handler in only with a principal that may do `act`; turn what it raises into the API's error shape."""
+
+    def wrap(handler: Handler) -> Callable[[Request], Awaitable[HttpResponse]]:
+        async def handle(request: Request) -> HttpResponse:
+            try:
+                return await handler(request, await authenticated(request, act))
+            except ApiError as error:
+                return answer(error.as_body(), error.status, error.headers)
+
+        return handle
+
+    return wrap
+
+
+async def authenticated(request: Request, act: Act) -> Principal:
+    """The principal of the one Authorization header. Raises ApiError 401 or 403."""
+    headers = request.headers.getlist("authorization")
+    if len(headers) != 1:
+        raise _unauthenticated()
+    try:
+        return await db.run(access.for_bearer, headers[0], act)
+    except access.Unauthenticated:
+        raise _unauthenticated() from None
+    except PermissionDenied as denied:
+        raise ApiError(403, str(denied), code="insufficient_permissions") from None
+
+
+def _unauthenticated() -> ApiError:
+    message = "No valid API key. Send it as 'Authorization: Bearer KEY'."
+    return ApiError(401, message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+
+async def json_body(request: Request) -> Any:
+    """The body as JSON. Raises ApiError 400 or 413."""
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise ApiError(413, "The body is larger than 32 MiB.", code="body_too_large")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise bad_request("The body broke off.") from None
+    try:
+        return orjson.loads(b"".join(chunks))
+    except orjson.JSONDecodeError:
+        raise bad_request("The body is not valid JSON.", code="invalid_json") from None
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object; an empty body is an empty one."""
+    if request.headers.get("content-length") == "0":
+        return {}
+    body = await json_body(request)
+    if not isinstance(body, dict):
+        raise bad_request("The body must be a JSON object.")
+    return body
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(
+        orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+    )
+
+
+def page(bodies: list[dict[str, Any]], query: dict[str, str], *, order: str = "desc") -> dict[str, Any]:
+    """One page of a list that is in order of time: `limit`, `order`, `after` as the API has them."""
+    try:
+        limit = min(100, max(1, int(query.get("limit", "20"))))
+    except ValueError:
+        raise bad_request("'limit' must be a whole number.", "limit") from None
+    if query.get("order", order) not in ("asc", "desc"):
+        raise bad_request("'order' is asc or desc.", "order")
+    if query.get("order", order) == "desc":
+        bodies = bodies[::-1]
+    if after := query.get("after"):
+        places = [place for place, body in enumerate(bodies) if body["id"] == after]
+        if not places:
+            raise bad_request("'after' names no item of this list.", "after")
+        bodies = bodies[places[0] + 1 :]
+    shown = bodies[:limit]
+    return {
+        "object": "list",
+        "data": shown,
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
+        "has_more": len(bodies) > limit,
+    }
