@@ -9,220 +9,444 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Host',
+            name="Host",
             fields=[
-                ('id', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('bell', models.CharField(max_length=200)),
-                ('started_at', models.DateTimeField(auto_now_add=True)),
-                ('heartbeat_at', models.DateTimeField(db_index=True)),
+                ("id", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("bell", models.CharField(max_length=200)),
+                ("started_at", models.DateTimeField(auto_now_add=True)),
+                ("heartbeat_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.CharField(default=functools.partial(deny_web.ids.new, *('conv',), **{}), max_length=64, primary_key=True, serialize=False)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('metadata', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('changed_at', models.DateTimeField(db_index=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='conversations', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='tenants.tenant')),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(deny_web.ids.new, *("conv",), **{}),
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("metadata", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("changed_at", models.DateTimeField(db_index=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="conversations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="conversations", to="tenants.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Response',
+            name="Response",
             fields=[
-                ('id', models.CharField(default=functools.partial(deny_web.ids.new, *('resp',), **{}), max_length=64, primary_key=True, serialize=False)),
-                ('door', models.CharField(choices=[('browser', 'Browser'), ('api', 'Api'), ('background', 'Background')], max_length=12)),
-                ('stored', models.BooleanField(default=True)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('in_progress', 'In Progress'), ('completed', 'Completed'), ('incomplete', 'Incomplete'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12)),
-                ('request', models.JSONField()),
-                ('model', models.CharField(blank=True, max_length=200)),
-                ('client_token', models.CharField(max_length=64, null=True)),
-                ('lease_id', models.CharField(blank=True, max_length=64)),
-                ('epoch', models.PositiveIntegerField(default=1)),
-                ('last_seq', models.BigIntegerField(default=-1)),
-                ('wait_reason', models.CharField(blank=True, max_length=40)),
-                ('stop_requested_at', models.DateTimeField(null=True)),
-                ('usage', models.JSONField(null=True)),
-                ('error', models.JSONField(null=True)),
-                ('incomplete', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('api_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='tenants.apikey')),
-                ('conversation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='responses', to='chat.conversation')),
-                ('host', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='responses', to='chat.host')),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='chat.response')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='responses', to='tenants.tenant')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(deny_web.ids.new, *("resp",), **{}),
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "door",
+                    models.CharField(
+                        choices=[("browser", "Browser"), ("api", "Api"), ("background", "Background")], max_length=12
+                    ),
+                ),
+                ("stored", models.BooleanField(default=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("in_progress", "In Progress"),
+                            ("completed", "Completed"),
+                            ("incomplete", "Incomplete"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                ("request", models.JSONField()),
+                ("model", models.CharField(blank=True, max_length=200)),
+                ("client_token", models.CharField(max_length=64, null=True)),
+                ("lease_id", models.CharField(blank=True, max_length=64)),
+                ("epoch", models.PositiveIntegerField(default=1)),
+                ("last_seq", models.BigIntegerField(default=-1)),
+                ("wait_reason", models.CharField(blank=True, max_length=40)),
+                ("stop_requested_at", models.DateTimeField(null=True)),
+                ("usage", models.JSONField(null=True)),
+                ("error", models.JSONField(null=True)),
+                ("incomplete", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="tenants.apikey"
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="responses",
+                        to="chat.conversation",
+                    ),
+                ),
+                (
+                    "host",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="responses",
+                        to="chat.host",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="chat.response",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="responses", to="tenants.tenant"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='active',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='chat.response'),
+            model_name="conversation",
+            name="active",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="chat.response"
+            ),
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='leaf',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='chat.response'),
+            model_name="conversation",
+            name="leaf",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="chat.response"
+            ),
         ),
         migrations.CreateModel(
-            name='Step',
+            name="Step",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('epoch', models.PositiveIntegerField()),
-                ('upstream', models.CharField(max_length=200)),
-                ('upstream_response_id', models.CharField(blank=True, max_length=200)),
-                ('usage', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='chat.response')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("n", models.PositiveIntegerField()),
+                ("epoch", models.PositiveIntegerField()),
+                ("upstream", models.CharField(max_length=200)),
+                ("upstream_response_id", models.CharField(blank=True, max_length=200)),
+                ("usage", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "response",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="chat.response"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('input', 'Input'), ('output', 'Output')], max_length=6)),
-                ('position', models.PositiveIntegerField()),
-                ('item_id', models.CharField(db_index=True, max_length=64)),
-                ('abandoned', models.BooleanField(default=False)),
-                ('body', models.JSONField()),
-                ('upstream', models.JSONField(default=dict)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='chat.response')),
-                ('step', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='chat.step')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("direction", models.CharField(choices=[("input", "Input"), ("output", "Output")], max_length=6)),
+                ("position", models.PositiveIntegerField()),
+                ("item_id", models.CharField(db_index=True, max_length=64)),
+                ("abandoned", models.BooleanField(default=False)),
+                ("body", models.JSONField()),
+                ("upstream", models.JSONField(default=dict)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
+                (
+                    "response",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="chat.response"
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="items", to="chat.step"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Tool',
+            name="Tool",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tools', to='tenants.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64)),
+                ("enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tools", to="tenants.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ToolVersion',
+            name="ToolVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('tool', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='chat.tool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("n", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"
+                    ),
+                ),
+                (
+                    "tool",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="versions", to="chat.tool"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ToolCall',
+            name="ToolCall",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('call_id', models.CharField(max_length=100)),
-                ('item_id', models.CharField(blank=True, max_length=64)),
-                ('name', models.CharField(max_length=64)),
-                ('args', models.TextField()),
-                ('args_hash', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('proposed', 'Proposed'), ('awaiting_approval', 'Awaiting Approval'), ('approved', 'Approved'), ('queued', 'Queued'), ('claimed', 'Claimed'), ('sending', 'Sending'), ('done', 'Done'), ('failed', 'Failed'), ('denied', 'Denied'), ('unknown', 'Unknown')], default='proposed', max_length=20)),
-                ('claim_token', models.CharField(blank=True, max_length=64)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('deadline', models.DateTimeField(null=True)),
-                ('idempotency_key', models.CharField(max_length=64, unique=True)),
-                ('approval_expires_at', models.DateTimeField(null=True)),
-                ('lease_id', models.CharField(blank=True, max_length=64)),
-                ('stop_requested', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('result', models.JSONField(null=True)),
-                ('response', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='chat.response')),
-                ('step', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='chat.step')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_calls', to='tenants.tenant')),
-                ('tool_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='chat.toolversion')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("call_id", models.CharField(max_length=100)),
+                ("item_id", models.CharField(blank=True, max_length=64)),
+                ("name", models.CharField(max_length=64)),
+                ("args", models.TextField()),
+                ("args_hash", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("proposed", "Proposed"),
+                            ("awaiting_approval", "Awaiting Approval"),
+                            ("approved", "Approved"),
+                            ("queued", "Queued"),
+                            ("claimed", "Claimed"),
+                            ("sending", "Sending"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("denied", "Denied"),
+                            ("unknown", "Unknown"),
+                        ],
+                        default="proposed",
+                        max_length=20,
+                    ),
+                ),
+                ("claim_token", models.CharField(blank=True, max_length=64)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("deadline", models.DateTimeField(null=True)),
+                ("idempotency_key", models.CharField(max_length=64, unique=True)),
+                ("approval_expires_at", models.DateTimeField(null=True)),
+                ("lease_id", models.CharField(blank=True, max_length=64)),
+                ("stop_requested", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("result", models.JSONField(null=True)),
+                (
+                    "response",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_calls",
+                        to="chat.response",
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_calls",
+                        to="chat.step",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tool_calls", to="tenants.tenant"
+                    ),
+                ),
+                (
+                    "tool_version",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="chat.toolversion"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='tool',
-            name='current',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='chat.toolversion'),
+            model_name="tool",
+            name="current",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="chat.toolversion"
+            ),
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='default', max_length=80)),
-                ('kind', models.CharField(choices=[('demo', 'Offline demo'), ('default', "This server's default"), ('responses', 'A Responses API')], max_length=12)),
-                ('base_url', models.CharField(blank=True, max_length=500)),
-                ('model', models.CharField(blank=True, max_length=200)),
-                ('sealed_key', models.BinaryField(null=True)),
-                ('sealed_headers', models.BinaryField(null=True)),
-                ('by_operator', models.BooleanField(default=False)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='providers', to='tenants.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(default="default", max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("demo", "Offline demo"),
+                            ("default", "This server's default"),
+                            ("responses", "A Responses API"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("base_url", models.CharField(blank=True, max_length=500)),
+                ("model", models.CharField(blank=True, max_length=200)),
+                ("sealed_key", models.BinaryField(null=True)),
+                ("sealed_headers", models.BinaryField(null=True)),
+                ("by_operator", models.BooleanField(default=False)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="providers", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='provider_name_once')],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "name"), name="provider_name_once")],
             },
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['status', 'host'], name='response_hosted'),
+            model_name="response",
+            index=models.Index(fields=["status", "host"], name="response_hosted"),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled'])), name='response_status_known'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"])
+                ),
+                name="response_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('completed', 'incomplete', 'failed', 'cancelled')), _negated=True), ('host__isnull', True), _connector='OR'), name='response_ended_unhosted'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ("completed", "incomplete", "failed", "cancelled")), _negated=True),
+                    ("host__isnull", True),
+                    _connector="OR",
+                ),
+                name="response_ended_unhosted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_token__isnull', False)), fields=('tenant', 'client_token'), name='response_token_once'),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client_token__isnull", False)),
+                fields=("tenant", "client_token"),
+                name="response_token_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['tenant', 'created_by', '-changed_at'], name='conversation_recent'),
+            model_name="conversation",
+            index=models.Index(fields=["tenant", "created_by", "-changed_at"], name="conversation_recent"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('response', 'n'), name='step_once'),
+            model_name="step",
+            constraint=models.UniqueConstraint(fields=("response", "n"), name="step_once"),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.UniqueConstraint(fields=('response', 'direction', 'position'), name='item_position_once'),
+            model_name="item",
+            constraint=models.UniqueConstraint(fields=("response", "direction", "position"), name="item_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.UniqueConstraint(fields=('tool', 'n'), name='tool_version_once'),
+            model_name="toolversion",
+            constraint=models.UniqueConstraint(fields=("tool", "n"), name="tool_version_once"),
         ),
         migrations.AddIndex(
-            model_name='toolcall',
-            index=models.Index(fields=['state', 'deadline'], name='tool_call_overdue'),
+            model_name="toolcall",
+            index=models.Index(fields=["state", "deadline"], name="tool_call_overdue"),
         ),
         migrations.AddConstraint(
-            model_name='toolcall',
-            constraint=models.UniqueConstraint(fields=('response', 'step', 'call_id'), name='tool_call_once'),
+            model_name="toolcall",
+            constraint=models.UniqueConstraint(fields=("response", "step", "call_id"), name="tool_call_once"),
         ),
         migrations.AddConstraint(
-            model_name='toolcall',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['proposed', 'awaiting_approval', 'approved', 'queued', 'claimed', 'sending', 'done', 'failed', 'denied', 'unknown'])), name='tool_call_state_known'),
+            model_name="toolcall",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "proposed",
+                            "awaiting_approval",
+                            "approved",
+                            "queued",
+                            "claimed",
+                            "sending",
+                            "done",
+                            "failed",
+                            "denied",
+                            "unknown",
+                        ],
+                    )
+                ),
+                name="tool_call_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tool',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='tool_name_once'),
+            model_name="tool",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="tool_name_once"),
         ),
     ]
