@@ -100,8 +100,12 @@ def propose(
     wanted = {call.tool_version_id for call in calls if call.tool_version_id is not None}
     versions = ToolVersion.objects.for_tenant(tenant_id).in_bulk(wanted)
     rows = [born(tenant_id, call, versions.get(call.tool_version_id or 0), lease_id) for call in calls]
+    names = set[str]()
     for row in rows:
         row.response_id, row.step_id = response_id, step_id
+        if row.call_id in names:  # an upstream that names two calls alike must not fail the step
+            row.call_id = f"{row.call_id[:60]} {row.idempotency_key[-32:]}"
+        names.add(row.call_id)
     ToolCall.objects.bulk_create(rows)
     return [row.pk for row in rows if row.state == CallState.QUEUED]
 
@@ -110,11 +114,11 @@ def born(tenant_id: uuid.UUID, call: ProposedCall, version: ToolVersion | None, 
     """The row of a new call, not yet saved, in the first state that it stays in."""
     row = ToolCall(
         tenant_id=tenant_id,
-        call_id=call.call_id,
+        call_id=_storable(call.call_id)[:100],
         item_id=call.item_id,
-        name=call.name[:64],
+        name=_storable(call.name)[:64],
         tool_version=version,
-        args=call.arguments,
+        args=_storable(call.arguments),
         idempotency_key=f"deny-web-{secrets.token_hex(16)}",
         lease_id=lease_id,
     )
@@ -144,6 +148,11 @@ def _refusal(call: ProposedCall, version: ToolVersion | None) -> tuple[ToolError
     except InvalidArguments as error:
         return error, ""
     return None, tool.approval
+
+
+def _storable(text: str) -> str:
+    """The text as every database takes it. No good arguments hold a NUL or a lone surrogate; bad ones are refused."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def args_hash(call: ToolCall) -> str:

@@ -66,6 +66,15 @@ def test_a_tool_that_is_never_allowed_is_denied_at_once(bench):
     assert (call.state, shown(call)["error"]) == (CallState.DENIED, "denied")
 
 
+@pytest.mark.db_matrix
+def test_what_an_upstream_sends_amiss_is_kept_as_an_error(bench):
+    made = bench.load(URL)
+    calls = [ledger.ProposedCall("same", f"mcp_{n}", "get_invoice", '{"id": "in_1"}', made.current_id) for n in (1, 2)]
+    odd = ledger.ProposedCall("x\0" * 200, "mcp_3", "n\0" * 99, '{"id": "\0\ud800"}', made.current_id)
+    assert len(ledger.propose(bench.response.pk, bench.step.pk, [*calls, odd], lease_id="")) == 2
+    assert shown(ToolCall.objects.get(item_id="mcp_3"))["error"] == "invalid_arguments"
+
+
 def test_a_version_of_another_workspace_is_no_tool(bench, cast):
     elsewhere = Principal(cast.elsewhere, Role.OWNER, cast.charlie)
     from chat.tools import actions
