@@ -9,6 +9,7 @@ they end in this module, turned into a `ToolError` outside of their `except` blo
 """
 
 import asyncio
+import atexit
 import base64
 import re
 import time
@@ -233,9 +234,11 @@ def _session(*, once: bool) -> aiohttp.ClientSession:
     return _sessions[key]
 
 
+@atexit.register
 def close() -> None:
-    """Close the pools; a later call opens new ones."""
-    loop.submit(_close()).result(10)
+    """Close the pools; a later call opens new ones. A process that ends does it by itself."""
+    if _sessions:
+        loop.submit(_close()).result(5)
 
 
 async def _close() -> None:
