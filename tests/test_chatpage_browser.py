@@ -233,6 +233,15 @@ def test_a_locked_vault_is_unlocked_from_the_card(world: ChatApp, chat: Chat) ->
     expect(chat.page.get_by_text("Vault unlocked")).to_be_visible()
     expect(card.get_by_role("button", name="Unlock")).to_be_hidden()
     assert VAULT_PASSWORD not in chat.page.content()
+    chat.page.get_by_text("Vault unlocked").click()
+    chat.page.get_by_role("button", name="Lock", exact=True).click()
+    expect(chat.page.locator("[data-vault]").get_by_text("Vault locked")).to_be_visible()
+
+
+def test_the_line_tells_of_a_vault_that_is_locked_elsewhere(world: ChatApp, chat: Chat) -> None:
+    world.unlock()
+    chat.open()
+    expect(chat.page.get_by_text("Vault unlocked")).to_be_visible()
     world.lock()
     expect(chat.page.locator("[data-vault]").get_by_text("Vault locked")).to_be_visible()
 

@@ -1,14 +1,14 @@
 /* The vault's state in the quiet line, and the dialog that unlocks it. */
+import { toast } from "../toast.js";
 import { say } from "./words.js";
-
-const LONGEST_TIMER = 2 ** 31 - 1; // ms; setTimeout wraps above it
 
 export class Vault {
   constructor(line, dialog) {
     this.line = line;
     this.dialog = dialog;
     this.timer = 0;
-    this.line.querySelector("[data-unlock]")?.addEventListener("click", () => this.ask());
+    for (const button of line.querySelectorAll("[data-unlock]")) button.addEventListener("click", () => this.ask());
+    line.querySelector("[data-lock]")?.addEventListener("click", (event) => this.#lock(event.currentTarget.dataset.lock));
     dialog?.querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#unlock();
@@ -23,20 +23,21 @@ export class Vault {
   }
 
   ask() {
+    for (const menu of this.line.querySelectorAll("details[open]")) menu.open = false;
     this.#complain("");
     this.dialog?.showModal();
   }
 
-  /** `expires_at` is a time of the lease's end, ISO 8601 or seconds since 1970. */
+  /** `expires_at` is the lease's end in ISO 8601; nothing rings when it comes, so a timer does. */
   show({ locked, expires_at: expires }) {
     clearTimeout(this.timer);
     this.line.dataset.locked = String(locked);
     for (const state of this.line.querySelectorAll("[data-when]")) {
       state.hidden = (state.dataset.when === "locked") !== Boolean(locked);
     }
-    const end = typeof expires === "number" ? expires * 1000 : Date.parse(expires ?? "");
-    if (locked || Number.isNaN(end)) return;
-    this.timer = setTimeout(() => this.show({ locked: true }), Math.min(Math.max(end - Date.now(), 0), LONGEST_TIMER));
+    for (const menu of this.line.querySelectorAll("details[open]")) menu.open = false;
+    const left = Date.parse(expires ?? "") - Date.now();
+    if (!locked && left > 0) this.timer = setTimeout(() => this.show({ locked: true }), left);
   }
 
   async #unlock() {
@@ -46,7 +47,7 @@ export class Vault {
     button.setAttribute("aria-busy", "true");
     this.#complain("");
     try {
-      await this.#post(form);
+      await this.#send(form);
     } catch {
       this.#complain(say("page", "unreachable"));
     } finally {
@@ -55,20 +56,32 @@ export class Vault {
     }
   }
 
-  async #post(form) {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
-      body: JSON.stringify({ password: form.elements.password.value }),
-    });
-    const body = await answer.json().catch(() => ({}));
+  async #send(form) {
+    const answer = await this.#post(form.action, { password: form.elements.password.value });
+    const body = await answer.json();
     if (!answer.ok) {
-      this.#complain(body.error?.message ?? (typeof body.error === "string" ? body.error : say("page", "unreachable")));
+      this.#complain(body.error.message);
       form.elements.password.select();
       return;
     }
     this.dialog.close();
-    this.show({ locked: false, expires_at: body.expires_at });
+    this.show(body);
+  }
+
+  async #lock(url) {
+    try {
+      const answer = await this.#post(url, {});
+      if (answer.ok) this.show(await answer.json());
+      else toast((await answer.json()).error.message);
+    } catch {
+      toast(say("page", "unreachable"));
+    }
+  }
+
+  #post(url, body) {
+    const token = this.dialog.querySelector("[name=csrfmiddlewaretoken]").value;
+    const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token };
+    return fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
   #complain(sentence) {
