@@ -126,3 +126,26 @@ async def test_many_logs_share_a_round_trip_and_keep_apart():
     await asyncio.gather(*(log.flushed() for log in logs))
     for log in logs:
         assert [frame.number for frame in await archive.read(log.response_id, -1)] == [0, 1]
+
+
+async def test_where_nothing_is_stored_a_slow_reader_holds_the_model_back(monkeypatch):
+    monkeypatch.setattr(log_module, "BACKLOG_BYTES", 2000)
+    log = EventLog(RESPONSE, 1, durable=False)
+    found: list[int] = []
+
+    async def read_slowly() -> None:
+        async for batch in follow(RESPONSE, -1, lambda _: log):
+            await asyncio.sleep(0.01)
+            found.extend(frame.number for frame in batch)
+
+    reader = asyncio.create_task(read_slowly())
+    most = 0
+    for number in range(300):
+        log.emit(delta(str(number)))
+        await log.room()
+        most = max(most, sum(len(frame.data) for frame in log.frames))
+    log.emit(ending())
+    await reader
+    assert found == list(range(301))
+    assert most < 5000
+    assert not await archive.exists(RESPONSE)

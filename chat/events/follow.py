@@ -51,6 +51,7 @@ async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
             if batch:
                 after = batch[-1].number
                 yield batch
+                log.read(after + 1)
             elif log.ended:
                 return
             else:

@@ -51,18 +51,24 @@ class EventLog:
         frame = encode(event, self.next_number)
         self.frames.append(frame)
         self.next_number += 1
-        self._kept += len(frame.data)
+        size = len(frame.data)
+        self._kept += size
+        self._backlog += size
+        if self._backlog > BACKLOG_BYTES:
+            self._room.clear()
         if self.durable:
-            self._backlog += len(frame.data)
-            if self._backlog > BACKLOG_BYTES:
-                self._room.clear()
             _flusher().wake(self)
         else:
-            self.show(self.next_number)
+            self.shown = self.next_number
+            self.ended = frame.ends
+            self.wake_readers()
         return frame.number
 
     async def room(self) -> None:
-        """Wait while too much waits for Valkey, so that an outage there holds the model back, not our memory."""
+        """Wait while too much waits: for Valkey, or, where nothing is stored, for the one reader.
+
+        An outage there or a slow client here holds the model back, and does not fill our memory.
+        """
         if not self._room.is_set():
             await self._room.wait()
 
@@ -84,15 +90,26 @@ class EventLog:
 
     def show(self, upto: int) -> None:
         """Let readers see the numbers below `upto`, and forget the oldest beyond the memory bound."""
-        for frame in self.frames[self.shown - self.base : upto - self.base]:
-            self.ended = self.ended or frame.ends
+        self.ended = self.ended or self.frames[upto - 1 - self.base].ends
         self.shown = upto
-        if self.durable:
-            self._backlog = sum(len(frame.data) for frame in self.pending())
-            if self._backlog <= BACKLOG_BYTES:
-                self._room.set()
-            self._forget_oldest()
+        self._backlog = sum(len(frame.data) for frame in self.pending())
+        if self._backlog <= BACKLOG_BYTES:
+            self._room.set()
+        self._forget_oldest()
         self.wake_readers()
+
+    def read(self, upto: int) -> None:
+        """The one reader of a log that is not durable has everything below `upto`: nobody will ask for it again."""
+        if self.durable or self.ended:
+            return
+        read = upto - self.base
+        size = sum(len(frame.data) for frame in self.frames[:read])
+        del self.frames[:read]
+        self.base = upto
+        self._kept -= size
+        self._backlog -= size
+        if self._backlog <= BACKLOG_BYTES:
+            self._room.set()
 
     def shut_out(self) -> None:
         self.fenced = True
