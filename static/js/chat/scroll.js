@@ -6,14 +6,18 @@ export class Scroller {
   constructor(pane, pill) {
     this.pane = pane;
     this.pill = pill;
-    this.following = true;
+    this.following = this.#hasTurns; // what an empty chat says is read from its top
     pane.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     pill.addEventListener("click", () => this.toEnd());
     // Content grows (streaming, fonts, code colours) and the pane shrinks (composer, keyboard): both keep the end.
     this.observer = new ResizeObserver(() => this.#settle());
     this.observer.observe(pane);
     this.observer.observe(pane.firstElementChild);
-    this.toEnd();
+    this.#settle();
+  }
+
+  get #hasTurns() {
+    return this.pane.querySelector("article") !== null;
   }
 
   toEnd() {
@@ -36,6 +40,6 @@ export class Scroller {
   }
 
   #showPill() {
-    this.pill.hidden = this.following;
+    this.pill.hidden = this.following || !this.#hasTurns;
   }
 }
