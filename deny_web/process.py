@@ -68,11 +68,20 @@ class Guard:
             self._say("+", group)
 
     async def keep(self) -> None:
-        """Run for as long as the supervisor does, and start another guard should it be killed."""
+        """Start another guard should it be killed, until `stop`."""
         while self._process is not None:
             await self._process.wait()
             await asyncio.sleep(_FIRST_DELAY)
-            await self.start()
+            if self._process is not None:
+                await self.start()
+
+    async def stop(self) -> None:
+        """Send it home; there is nobody left to guard."""
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 2)
 
     def add(self, group: int) -> None:
         self._groups.add(group)

@@ -26,6 +26,7 @@ from deny_web.rundir import Refused
 
 _BACKLOG = 2048
 _PATIENCE = 10.0  # seconds that the start waits for a server to answer before it goes on without
+_SAME_SIGNAL = 0.3  # seconds within which a second signal is taken for the first one's echo
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -169,12 +170,19 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     def _on_signals(self, asked: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        first = 0.0
+
         def stop() -> None:
-            if asked.is_set():  # the second time: now
+            nonlocal first
+            if not asked.is_set():
+                first = clock()
+                asked.set()
+            # The second time: now. But one signal to a whole group comes twice, since make passes it on.
+            elif clock() - first > _SAME_SIGNAL:
                 for child in self._children.values():
                     child.signal(signal.SIGKILL)
                 os._exit(1)
-            asked.set()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop)
@@ -187,6 +195,7 @@ class Supervisor:
         await self._stop_these({"tools": 3, "demo": 1})
         await self._stop_these({"valkey": 2})
         rundir.forget(self._data_dir)
+        await self._guard.stop()
         for task in self._tasks:
             task.cancel()
 

@@ -74,11 +74,6 @@ def metric(app: App, series: str) -> float:
     return float(values[0])
 
 
-def test_metrics_want_their_token(start_app: Callable[..., App]) -> None:
-    app = start_app(METRICS_TOKEN="copper-finch-12")
-    assert app.get("/metrics")[0] == 401
-
-
 def test_doctor_is_content_and_shows_no_secret(app: App) -> None:
     done = app.manage("doctor", env={"OPENAI_API_KEY": "sk-planted-0123456789", "OPENAI_MODEL": "gpt-5"})
     assert "a key is set" in done.stdout

@@ -1,15 +1,21 @@
 """The supervisor: it starts everything, brings back what dies, and leaves nothing behind."""
 
+import os
+import shutil
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
-from tests.infra.app import KINDS, App, processes_of, wait_for
+from tests.infra.app import KINDS, ROOT, App, printed_address, processes_of, wait_for
+from tests.settings import clean_environment
 
 pytestmark = pytest.mark.e2e
 Start = Callable[..., App]
@@ -79,18 +85,27 @@ def test_second_signal_ends_it_at_once(start_app: Start) -> None:
     app.kill("tools", signal.SIGSTOP)  # a worker that would keep the first signal waiting
     app.process.send_signal(signal.SIGINT)
     wait_for(lambda: "stopping" in app.log, 5)
+    time.sleep(0.5)
     app.process.send_signal(signal.SIGINT)
     app.process.wait(2)
     wait_for(lambda: not processes_of(app.data_dir), 3, "processes outlived the second signal")
 
 
-def test_killed_supervisor_leaves_no_process(start_app: Start) -> None:
+def test_killed_supervisor_leaves_no_process_and_can_be_started_again(start_app: Start) -> None:
     app = start_app()
     app.wait_ready()
     assert len(processes_of(app.data_dir)) == len(KINDS) + 2  # with the supervisor and its guard
     app.kill("serve")
     app.process.wait(5)
     wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
+    start_app(again=app).wait_ready()
+
+
+def test_start_right_after_a_kill_waits_for_the_leftovers(start_app: Start) -> None:
+    app = start_app()
+    app.kill("serve")
+    app.process.wait(5)
+    assert start_app(again=app).get("/healthz")[0] == 200
 
 
 def test_killed_guard_is_replaced_and_costs_nothing(start_app: Start) -> None:
@@ -103,14 +118,6 @@ def test_killed_guard_is_replaced_and_costs_nothing(start_app: Start) -> None:
     assert web.is_running()
     app.kill("serve")
     wait_for(lambda: not processes_of(app.data_dir), 5, lambda: f"left: {app.leftovers()}")
-
-
-def test_app_starts_again_right_after_its_supervisor_was_killed(start_app: Start) -> None:
-    app = start_app()
-    app.wait_ready()
-    app.kill("serve")
-    app.process.wait(5)
-    start_app(again=app).wait_ready()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -153,3 +160,37 @@ def test_web_listens_on_loopback_alone(app: App) -> None:
     ]
     assert {address.ip for address in listening} == {"127.0.0.1"}
     assert urlsplit(app.url).port in {address.port for address in listening}
+
+
+def test_make_run_ends_like_the_app_itself(migrated_dir: Path, tmp_path: Path) -> None:
+    """A signal to make's whole group reaches the app twice; it still ends in order, and so does a killed make."""
+    for number, name in ((signal.SIGTERM, "group"), (signal.SIGKILL, "make")):
+        data_dir = Path(shutil.copytree(migrated_dir, tmp_path / name))
+        output = tmp_path / f"{name}.log"
+        make = spawn_make(data_dir, output)
+        wait_for(lambda: printed_address(output.read_text()), 60, lambda: output.read_text())  # noqa: B023 - called here
+        os.killpg(make.pid, number) if name == "group" else make.send_signal(number)
+        make.wait(15)
+        wait_for(lambda: not processes_of(data_dir), 15, "processes outlived make")  # noqa: B023 - called here
+        assert "stopping" in output.read_text()
+
+
+def spawn_make(data_dir: Path, output: Path) -> "subprocess.Popen[bytes]":
+    """The recipe of `make run`, in this interpreter rather than in an environment that is installed first."""
+    makefile = "run:\n\t@exec $(PY) -m deny_web.serve --with-parent\n"
+    recipe = (ROOT / "Makefile").read_text()
+    assert makefile.partition("\n")[2] in recipe
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            ["make", "-f", "-", f"PY={sys.executable}", "run"],
+            cwd=ROOT,
+            env=clean_environment() | {"DATA_DIR": str(data_dir), "PORT": "0"},
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(makefile.encode())
+        process.stdin.close()
+    return process

