@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chat.models import Conversation, Door, Response, Status
+from chat.pages.conversation import newest_url
 from tenants.models import User
 from tests.cast import Cast
 from tests.test_chatpage_transcript import add_turn, message
@@ -146,6 +147,13 @@ def test_conversations_stand_by_day(cast: Cast, conversation: Conversation) -> N
     assert [page.index(f'data-day="{heading}"') for heading in headings] == sorted(
         page.index(f'data-day="{heading}"') for heading in headings
     )
+
+
+def test_a_person_lands_in_their_own_newest_conversation(cast: Cast, conversation: Conversation) -> None:
+    earlier = timezone.now() - timedelta(days=1)
+    Conversation.objects.create(tenant=cast.acme, created_by=cast.alice, title="old", changed_at=earlier)
+    assert newest_url(cast.acme, cast.alice) == f"/t/acme/chat/{conversation.pk}/"
+    assert newest_url(cast.acme, cast.bob) == "/t/acme/chat/"
 
 
 def test_search_finds_titles(cast: Cast, conversation: Conversation) -> None:

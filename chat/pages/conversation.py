@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from chat import lookup, transcript
@@ -13,6 +14,7 @@ from chat.pages import rail, starters, words
 from chat.providers import upstream
 from tenants import access
 from tenants.access import Act, Principal
+from tenants.models import Tenant, User
 from vault import leases
 
 
@@ -52,6 +54,13 @@ def turns(request: HttpRequest, slug: str, conversation_id: str) -> HttpResponse
     """The chain as ids and questions; a page follows the answers over its socket."""
     _, conversation = own(request, slug, conversation_id)
     return JsonResponse({"turns": [turn.as_link() for turn in transcript.turns(conversation)]})
+
+
+def newest_url(tenant: Tenant, user: User) -> str:
+    """Where a person lands in a workspace: their newest conversation, or an empty one."""
+    own_ones = Conversation.objects.for_tenant(tenant).filter(created_by=user).order_by("-changed_at")
+    newest = own_ones.values_list("pk", flat=True).first()
+    return reverse("conversation", args=(tenant.slug, newest)) if newest else reverse("chat", args=(tenant.slug,))
 
 
 def _page(request: HttpRequest, principal: Principal, conversation: Conversation | None) -> HttpResponse:
