@@ -19,6 +19,7 @@ EMAIL = "demo@demo.invalid"  # a name that no mail can reach and, without a pass
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _seeds: list[Callable[[Principal], None]] = []
+_openers: list[Callable[[Tenant], None]] = []
 
 
 class DemoOff(RuntimeError):
@@ -31,6 +32,12 @@ def register_seed(seed: Callable[[Principal], None]) -> None:
         _seeds.append(seed)
 
 
+def register_opener(opener: Callable[[Tenant], None]) -> None:
+    """Run `opener(tenant)` before each address is made, at every start so; called from `AppConfig.ready`."""
+    if opener not in _openers:
+        _openers.append(opener)
+
+
 def one_time_url(base_url: str) -> str:
     """An address that signs its first visitor in to the demo workspace, for 15 minutes.
 
@@ -41,7 +48,9 @@ def one_time_url(base_url: str) -> str:
     """
     if not settings.DEMO or urlsplit(base_url).hostname not in _LOOPBACK:
         raise DemoOff("The demo runs on a loopback host only, with DEMO on.")
-    workspace()
+    tenant = workspace().tenant
+    for opener in _openers:
+        opener(tenant)
     token = secrets.token_urlsafe(32)
     valkey.sync().set(_slot(token), b"1", ex=LIFE)
     return f"{base_url.rstrip('/')}{reverse('start_demo')}?{urlencode({'token': token})}"

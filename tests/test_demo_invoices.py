@@ -46,6 +46,11 @@ def test_one_id_means_another_invoice_in_another_account(api):
     assert (theirs["amount_due"], theirs["currency"], theirs["status"]) == (998000, "eur", "paid")
 
 
+def test_the_documentation_s_invoice_is_in_both_accounts(api):
+    amounts = {api.get("/v1/invoices/in_1Abc123XYZ", headers=key).json()["amount_due"] for key in (NORTHWIND, CONTOSO)}
+    assert len(amounts) == 2
+
+
 def test_the_key_comes_as_a_bearer_or_as_a_user_name(api):
     name = base64.b64encode(f"{DEMO_KEY_CONTOSO}:".encode()).decode()
     assert api.get("/v1/invoices", headers={"authorization": f"Basic {name}"}).status_code == 200

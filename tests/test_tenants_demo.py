@@ -19,6 +19,7 @@ BASE = "http://127.0.0.1:8123"
 @pytest.fixture(autouse=True)
 def _demo_on(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEMO = True
+    monkeypatch.setattr(demo, "_openers", [])
     monkeypatch.setattr(demo, "_seeds", [])  # chat's seed has its own tests
 
 

@@ -16,7 +16,9 @@ from chat.tools.errors import InvalidTool
 from tenants.models import AuditRow
 from tests import tool_api
 from tests.tool_api import reply, tool
-from tests.tool_bench import Bench
+from tests.tool_bench import PASSWORD, Bench
+from vault import compartments, entries
+from vault.errors import NoValue
 
 URL = "https://api.example.com/v1/invoices/{id}"
 FREE = {"credential": None}
@@ -38,6 +40,30 @@ def test_loading_makes_a_version_and_an_audit_row(cast):
     assert version() == 1
     row = AuditRow.objects.get(verb="tool.write")
     assert (row.actor, row.subject) == ("alice@example.com", "get_invoice")
+
+
+def test_loading_makes_an_entry_without_a_value(cast):
+    load(cast, tool(URL))
+    assert not entries.list(cast.acme), "there is no vault yet, and none is made"
+    compartments.create(cast.acme, PASSWORD, actor=cast.owner)
+    load(cast, tool(URL), tool(URL, name="other"), tool(URL, name="free", **FREE))
+    assert [entry.label for entry in entries.list(cast.acme)] == ["stripe-prod"]
+    with pytest.raises(NoValue):
+        entries.get(cast.acme, "stripe-prod", password=PASSWORD, actor=cast.owner)
+
+
+def test_loading_leaves_a_value_alone(cast):
+    compartments.create(cast.acme, PASSWORD, actor=cast.owner)
+    entries.put(cast.acme, "stripe-prod", b"kept", password=PASSWORD, actor=cast.owner)
+    load(cast, tool(URL))
+    assert entries.get(cast.acme, "stripe-prod", password=PASSWORD, actor=cast.owner) == b"kept"
+
+
+def test_a_label_that_no_vault_takes_loads_nothing(cast):
+    compartments.create(cast.acme, PASSWORD, actor=cast.owner)
+    with pytest.raises(InvalidTool, match="one line"):
+        load(cast, tool(URL, credential={"label": "two\nlines", "in": "bearer"}))
+    assert not Tool.objects.exists()
 
 
 def test_loading_the_same_again_changes_nothing(cast):

@@ -13,7 +13,7 @@ from chat.tools import actions, http
 from tests import tool_api
 from tests.tool_api import reply, tool
 from tests.tool_bench import KEY, PASSWORD, Bench
-from vault import compartments, leases
+from vault import compartments, entries, leases
 
 URL = "https://api.example.com/v1/invoices/{id}"
 WRITES = [
@@ -179,6 +179,19 @@ def test_the_step_says_when_the_password_is_wrong_and_shows_no_secret(alice, cas
     assert page.status_code == 403
     assert not Tool.objects.exists()
     assert b"not the one" not in page.content
+
+
+def test_the_step_takes_a_credential_that_is_stored_already(alice, cast, quick):
+    compartments.create(cast.acme, PASSWORD, actor=cast.owner)
+    where = address("start_tool") + "?starter=stripe-invoice"
+    text = alice.get(where).context["form"].initial["definition"]
+    entries.put(cast.acme, "stripe-prod", KEY, password=PASSWORD, actor=cast.owner)
+    half = alice.post(where, {"definition": text, "value": KEY.decode(), "password": ""})
+    assert b"Enter the vault password" in half.content
+    assert not Tool.objects.exists()
+    assert alice.post(where, {"definition": text, "value": "", "password": ""}).status_code == 302
+    assert Tool.objects.get().name == "get_stripe_invoice"
+    assert entries.get(cast.acme, "stripe-prod", password=PASSWORD, actor=cast.owner) == KEY
 
 
 def test_the_step_waits_for_the_vaults_password(alice):

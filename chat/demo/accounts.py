@@ -14,6 +14,7 @@ DEMO_KEY_NORTHWIND = "sk_test_demo_4hV9qTz7NbXw2LrKc8Pd"
 DEMO_KEY_CONTOSO = "sk_test_demo_Zm3Yu6Jf0GsAe5RxQ1Wk"
 
 SHARED_INVOICE = "in_1Abc123"
+DOCUMENTED_INVOICE = "in_1Abc123XYZ"  # what newcomers copy from the documentation
 SHORT_INVOICE = "in_1001"
 LEAKY_INVOICE = "in_leaky"
 
@@ -43,6 +44,7 @@ def _northwind() -> Iterator[Json]:
     ada = ("cus_N1Ada", "Ada Marsh", "ada.marsh@example.com", "4242")
     ben = ("cus_N2Ben", "Ben Okoye", "ben.okoye@example.com", "0005")
     yield _invoice(SHARED_INVOICE, 4200, "usd", "open", ada, "NW-0001", INJECTION)
+    yield _invoice(DOCUMENTED_INVOICE, 64050, "usd", "open", ada, "NW-0006", "Asks for a purchase order number.")
     yield _invoice(SHORT_INVOICE, 18900, "usd", "open", ben, "NW-1001", "Wants paper invoices.")
     yield _invoice("in_2Def456", 129900, "usd", "paid", ada, "NW-0002", "Paid late twice. Do not offer a discount.")
     yield _invoice("in_3Ghi789", 5000, "jpy", "open", ben, "NW-0003", "Asked for a refund by telephone.")
@@ -54,6 +56,7 @@ def _contoso() -> Iterator[Json]:
     cleo = ("cus_C1Cleo", "Cleo Farrow", "cleo.farrow@example.org", "1881")
     dan = ("cus_C2Dan", "Dan Ueda", "dan.ueda@example.org", "3222")
     yield _invoice(SHARED_INVOICE, 998000, "eur", "paid", cleo, "CO-1001", "Board member. Handle with care.")
+    yield _invoice(DOCUMENTED_INVOICE, 371500, "eur", "open", cleo, "CO-1005", "Second reminder goes to legal.")
     yield _invoice(SHORT_INVOICE, 2450000, "eur", "draft", dan, "CO-1009", "Do not send before the vote.")
     yield _invoice("in_7Pqr345", 1500000, "usd", "open", dan, "CO-1002", "Acquisition costs, not announced yet.")
     yield _invoice("in_8Stu678", 32000, "gbp", "draft", cleo, "CO-1003", INJECTION)

@@ -74,16 +74,22 @@ class TryForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    """A first tool from a template, with its credential if the vault has none under the label."""
+    """A first tool from a template, with its credential; one that the vault holds already need not be given again."""
 
     definition = JsonField(label="Definition", rows=18)
 
-    def __init__(self, data: Any = None, *, starter: Starter, with_value: bool, value: str = "") -> None:
+    def __init__(self, data: Any = None, *, starter: Starter, has_entry: bool, value: str = "") -> None:
         super().__init__(data, initial={"definition": starter.text_of_definition})
         self.starter = starter
-        if with_value:
-            self.fields["value"] = ValueField("Credential", help_text=starter.credential_hint)
-            self.fields["value"].initial = value
-            self.fields["password"] = PasswordField(
-                help_text="The value is stored under this password, and the vault is unlocked with it for 8 hours."
-            )
+        self.fields["value"] = ValueField("Credential", required=not has_entry, help_text=starter.credential_hint)
+        self.fields["value"].initial = value
+        self.fields["password"] = PasswordField(
+            required=not has_entry,
+            help_text="The value is stored under this password, and the vault is unlocked with it for 8 hours.",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("value") and not data.get("password") and "password" not in self.errors:
+            self.add_error("password", "Enter the vault password that the value belongs to.")
+        return data

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods
 from chat.demo.accounts import DEMO_KEY_NORTHWIND
 from chat.pages.tool_forms import StartForm, decoded
 from chat.tools import actions, definition, starters
-from chat.tools.definition import ToolDefinition
 from chat.tools.errors import InvalidTool
 from tenants import access, onboarding
 from tenants.access import Act, Principal
@@ -46,7 +45,7 @@ def step(request: HttpRequest, slug: str) -> HttpResponse:
     form = StartForm(
         request.POST or None,
         starter=starter,
-        with_value=not _has_label(tenant, starter.label),
+        has_entry=_has_entry(tenant, starter.label),
         value=DEMO_KEY_NORTHWIND if starter.demo else "",
     )
     error = _act(request, principal, form) if form.is_valid() else None
@@ -62,7 +61,7 @@ def _act(request: HttpRequest, principal: Principal, form: StartForm) -> VaultEr
     tenant, data = principal.tenant, form.cleaned_data
     try:
         (one,) = definition.parse([decoded(data["definition"])])
-        if "value" in data and one.credential:
+        if data["value"] and one.credential:
             limits.spend(principal, status.address(request))
             label, password = one.credential.label, data["password"]
             entries.put(tenant, label, data["value"], password=password, actor=principal)
@@ -77,14 +76,9 @@ def _act(request: HttpRequest, principal: Principal, form: StartForm) -> VaultEr
 
 
 def is_done(tenant: Tenant) -> bool:
-    """Whether there is a tool, and a label for its credential; what is behind that only a password can tell."""
-    labels = {entry.label for entry in entries.list(tenant)}
-    return any(_ready(one, labels) for _, one in actions.all_tools(tenant))
+    """Whether there is a tool; whether its credential has a value only a password can tell."""
+    return bool(actions.all_tools(tenant))
 
 
-def _ready(one: ToolDefinition, labels: set[str]) -> bool:
-    return one.credential is None or one.credential.label in labels
-
-
-def _has_label(tenant: Tenant, label: str) -> bool:
+def _has_entry(tenant: Tenant, label: str) -> bool:
     return any(entry.label == label for entry in entries.list(tenant))

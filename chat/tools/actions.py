@@ -18,8 +18,8 @@ from deny_web import ids
 from tenants import audit
 from tenants.access import Principal
 from tenants.models import Tenant
-from vault import leases
-from vault.errors import VaultError
+from vault import compartments, entries, leases
+from vault.errors import InvalidLabel, VaultError
 
 WRITE = "tool.write"
 
@@ -35,8 +35,8 @@ class NoSuchTool(Exception):
 def load_tools(tenant: Tenant, data: object, *, actor: Principal) -> list[Tool]:
     """Make the tools of a file (decoded JSON), or new versions of those that changed; all or nothing.
 
-    A tool that the file does not name stays as it is, and so does one whose definition is the same. Raises
-    `InvalidTool`.
+    A tool that the file does not name stays as it is, and so does one whose definition is the same. Where the vault
+    has no entry for a tool's credential it gets one without a value: such entries are ordinary. Raises `InvalidTool`.
     """
     definitions = definition.parse(data)
     with transaction.atomic():
@@ -49,7 +49,17 @@ def load_tools(tenant: Tenant, data: object, *, actor: Principal) -> list[Tool]:
         changed = [tool.name for tool, new in loaded if new]
         if changed:
             audit.record(tenant, WRITE, actor=actor, subject=", ".join(changed))
+        _make_entries(tenant, definitions, actor)
     return [tool for tool, _ in loaded]
+
+
+def _make_entries(tenant: Tenant, definitions: Sequence[ToolDefinition], actor: Principal) -> None:
+    if compartments.exists(tenant):
+        for label in sorted({one.credential.label for one in definitions if one.credential}):
+            try:
+                entries.make(tenant, label, actor=actor)
+            except InvalidLabel as wrong:
+                raise InvalidTool(str(wrong), field="credential.label") from None
 
 
 def _load(tenant: Tenant, one: ToolDefinition, tool: Tool | None) -> tuple[Tool, bool]:
