@@ -1,6 +1,6 @@
 # make run | make test | make bench; the rest serves these.
 .DEFAULT_GOAL := run
-.PHONY: run test unit lint bench lock setup setup-dev clean
+.PHONY: run test unit lint bench lock venv setup setup-dev clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -33,19 +33,21 @@ lock:
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
-setup: $(VENV)/bin/pip
+setup: venv
 	@cmp -s requirements.txt $(VENV)/installed.txt || { \
 	  echo "Installing the requirements (once, and when they change):" && \
 	  $(INSTALL) --progress-bar on -r requirements.txt && cp requirements.txt $(VENV)/installed.txt; }
 
-setup-dev: $(VENV)/bin/pip
+setup-dev: venv
 	@cmp -s requirements-dev.txt $(VENV)/installed-dev.txt || { \
 	  echo "Installing the requirements and what the checks need (once, and when they change):" && \
 	  $(INSTALL) --progress-bar on -r requirements-dev.txt && \
 	  cp requirements.txt $(VENV)/installed.txt && cp requirements-dev.txt $(VENV)/installed-dev.txt; }
 
-$(VENV)/bin/pip:
-	@python=$$($(FIND_PYTHON)); \
+# Made anew where it is missing, or its Python has gone with an upgrade.
+venv:
+	@$(PY) -c '' 2>/dev/null && [ -x $(VENV)/bin/pip ] && exit 0; \
+	python=$$($(FIND_PYTHON)); \
 	if [ -z "$$python" ]; then \
 	  echo "deny_web needs Python 3.11 or newer, and none is on the PATH: sudo apt install python3 python3-venv" >&2; exit 1; fi; \
 	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
