@@ -7,7 +7,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from chat.demo import seed
-from chat.pages import models, tool_start, tools
+from chat.pages import conversation, models, tool_start, tools
 from deny_web import loop
 from tenants import console, onboarding
 from tenants.access import Act
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 def register() -> None:
     lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
     seed.register()
+    onboarding.register_landing(conversation.newest_url)
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
     console.register_todo(Todo("models", 30, models.missing))
     onboarding.register(Step(models.STEP, "Choose the model", 30, "start_model", models.is_done))
