@@ -24,10 +24,15 @@ sockets.install()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another database than SQLite, leave out what does not touch it; it was run already."""
+    """On another database than SQLite, leave out what does not touch it (it was run already) and what is SQLite's."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return
-    touching = [item for item in items if item.get_closest_marker("django_db") or "db" in item.fixturenames]  # type: ignore[attr-defined]
+    touching = [
+        item
+        for item in items
+        if (item.get_closest_marker("django_db") or "db" in item.fixturenames)  # type: ignore[attr-defined]
+        and not item.get_closest_marker("sqlite")
+    ]
     config.hook.pytest_deselected(items=[item for item in items if item not in touching])
     items[:] = touching
 

@@ -268,6 +268,7 @@ def test_an_exception_leaves_no_secret_in_the_log(open_bench, api, monkeypatch, 
     assert KEY.decode() not in caplog.text
 
 
+@pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
 def test_a_credential_is_nowhere_but_in_the_request(bench, api, caplog, valkey_flushed):
     bench.unlock()
