@@ -11,6 +11,7 @@ from chat.providers import actions, upstream
 from chat.providers.upstream import Upstream
 from tenants.access import Principal
 from tenants.models import Tenant
+from vault.pages.forms import SecretText
 
 Kind = Provider.Kind
 
@@ -55,7 +56,7 @@ class ModelForm(forms.Form):
         widget=forms.PasswordInput({"autocomplete": "off", "class": "mono"}),
     )
     forget_key = forms.BooleanField(label="This provider needs no key; forget the stored one", required=False)
-    headers = forms.CharField(
+    headers = SecretText(
         label="Extra headers",
         required=False,
         max_length=8000,

@@ -35,7 +35,14 @@ class PasswordField(forms.CharField):
         )
 
 
-class ValueField(forms.CharField):
+class SecretText(forms.CharField):
+    """A text that is never sent back, not even to the person who sent it: a refused form comes without it."""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial
+
+
+class ValueField(SecretText):
     """A credential. Browsers send a text's line ends as CRLF; a key file's are LF."""
 
     def __init__(self, label: str = "Value", *, required: bool = True, help_text: str = "") -> None:
