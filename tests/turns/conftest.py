@@ -1,14 +1,13 @@
 """One running app, one scripted upstream, one tool API and one workspace for the tests of a file."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import tool_api
-from tests.infra.app import App, end, start
+from tests.infra.app import App
+from tests.infra.beside import app_beside
 from tests.upstream import Upstream
 from tests.upstream import running as upstream_running
 from tests.workspace import Workspace, make_workspace
@@ -30,16 +29,8 @@ def api(_api_server: tool_api.ToolApi) -> tool_api.ToolApi:
 @pytest.fixture(scope="module")
 def app(migrated_dir: Path, _api_server: tool_api.ToolApi) -> Iterator[App]:
     """The app, allowed to call the tool API though it is on loopback."""
-    folder = Path(tempfile.mkdtemp(prefix="dw-turn-"))
-    shutil.copytree(migrated_dir, folder / "data")
-    host = _api_server.url.removeprefix("http://")
-    running = start(folder / "data", folder / "log", {"TOOL_ALLOWED_HOSTS": host, "DEMO": "0"})
-    try:
-        running.wait_ready()
+    with app_beside(migrated_dir, _api_server) as running:
         yield running
-        end(running)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
