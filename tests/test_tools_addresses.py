@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.tools import addresses
-from chat.tools.errors import AddressRefused
+from tenants import addresses
+from tenants.addresses import AddressRefused
 
 PRIVATE = [
     "127.0.0.1",

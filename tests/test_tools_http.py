@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chat.tools import definition, http
-from chat.tools.errors import AddressRefused, Stopped, ToolError
+from chat.tools.errors import HostNotAllowed, Stopped, ToolError
 from tests import tool_api
 from tests.tool_api import ToolApi, reply, tool
 
@@ -107,9 +107,9 @@ def test_nothing_shows_the_credential(api):
 
 def test_a_private_host_that_nobody_allowed_is_never_reached(api, settings):
     settings.TOOL_ALLOWED_HOSTS = []
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         prepare(f"{api.url}/v1/invoices/{{id}}")
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         http.send(prepare(f"https://localhost:{api.port}/v1/invoices/{{id}}"))
     assert not api.requests
 
@@ -118,13 +118,13 @@ def test_the_check_is_made_again_for_a_name_at_the_moment_of_connecting(api, set
     settings.TOOL_ALLOWED_HOSTS = [f"localhost:{api.port}"]
     outgoing = prepare(f"http://localhost:{api.port}/v1/invoices/{{id}}")
     settings.TOOL_ALLOWED_HOSTS = []
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         http.send(outgoing)
     assert not api.requests
 
 
 def test_a_credential_does_not_travel_unencrypted():
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         prepare("http://93.184.215.14/{id}")
     assert prepare("http://93.184.215.14/{id}", credential=None, key=None).url
 
@@ -141,10 +141,10 @@ def test_the_demos_port_is_reached_by_the_demos_tools_only(api, settings):
     api.handle("/v1/invoices/in_1", reply(INVOICE))
     exchange = http.send(prepare("demo:/v1/invoices/{id}"))
     assert (exchange.host, exchange.status) == ("demo", 200)
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         prepare(f"{api.url}/v1/invoices/{{id}}")
     settings.DEMO = False
-    with pytest.raises(AddressRefused):
+    with pytest.raises(HostNotAllowed):
         prepare("demo:/v1/invoices/{id}")
 
 

@@ -7,10 +7,9 @@ from django.db import transaction
 from django.db.models import F
 
 from chat.models import Provider
-from chat.tools import addresses
-from chat.tools.addresses import AddressRefused
-from tenants import audit
+from tenants import addresses, audit
 from tenants.access import Act, Principal
+from tenants.addresses import AddressRefused
 from tenants.rules import Refused, need
 from vault import sealed_fields
 
@@ -66,7 +65,7 @@ def _check_url(base_url: str, operator: bool) -> None:
         # An operator may name a server on this machine or in this network; the spelling is checked all the same.
         addresses.read(base_url) if operator else addresses.check(base_url)
     except AddressRefused as refused:
-        raise Refused(f"This address cannot be used: {refused}.") from None
+        raise Refused(f"This address cannot be used: {refused.sentence}.") from None
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:

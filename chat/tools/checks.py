@@ -14,8 +14,10 @@ from jmespath.exceptions import JMESPathError
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from chat.tools import addresses, arguments, projection, templating
-from chat.tools.errors import AddressRefused, InvalidTool
+from chat.tools import arguments, projection, templating
+from chat.tools.errors import InvalidTool
+from tenants import addresses
+from tenants.addresses import AddressRefused
 
 DEFAULT_TIMEOUT = 10
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

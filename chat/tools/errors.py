@@ -2,7 +2,7 @@
 
     ToolError                 a code of the contract and a status; the only words that a model gets to read
     ├── InvalidArguments      the model's arguments do not fit the tool's schema, or their place in the request
-    ├── AddressRefused        the address is private, odd or not allowed
+    ├── HostNotAllowed        the address is private, odd or not allowed
     └── Stopped               a person stopped the call while it was under way
     InvalidTool               a tool file's definition cannot be used; a sentence for the person who wrote it
 
@@ -45,8 +45,8 @@ class InvalidArguments(ToolError):
         super().__init__("invalid_arguments", reason=reason)
 
 
-class AddressRefused(ToolError):
-    """`sentence` says which rule refused the address; it never repeats the address's query or user part."""
+class HostNotAllowed(ToolError):
+    """`sentence` is that of `tenants.addresses.AddressRefused`, or says why the demo or plain http is refused."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("host_not_allowed")

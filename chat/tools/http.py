@@ -23,10 +23,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from django.conf import settings
 from yarl import URL
 
-from chat.tools import addresses, templating
+from chat.tools import templating
 from chat.tools.definition import Credential, ToolDefinition
-from chat.tools.errors import AddressRefused, Stopped, ToolError
+from chat.tools.errors import HostNotAllowed, Stopped, ToolError
 from deny_web import loop
+from tenants import addresses
+from tenants.addresses import AddressRefused
 
 MAX_BODY = 1024 * 1024  # bytes of an answer
 MIN_CREDENTIAL = 8  # characters; a shorter one could not be told from ordinary text by the leak sweep
@@ -85,7 +87,7 @@ def prepare(
 ) -> Outgoing:
     """The request of one call, its address checked as far as its text tells. Nothing is sent.
 
-    Raises `InvalidArguments`, `AddressRefused`, or `ToolError` "credential_not_found" for one that cannot be used.
+    Raises `InvalidArguments`, `HostNotAllowed`, or `ToolError` "credential_not_found" for one that cannot be used.
     """
     prepared = templating.fill(definition, args)
     base = _base(definition, prepared, has_credential=credential is not None)
@@ -116,7 +118,7 @@ def send(
     """Send a request and wait for the whole answer. Blocks; call it from a worker's thread.
 
     The timeout counts from `started` (of `time.monotonic`), so that a process that was held up sends nothing late.
-    `should_stop` is asked twice a second. Raises `AddressRefused`, `Stopped`, or `ToolError` with "upstream_error"
+    `should_stop` is asked twice a second. Raises `HostNotAllowed`, `Stopped`, or `ToolError` with "upstream_error"
     (any answer but 2xx, with its status) or "upstream_timeout".
     """
     began = time.monotonic()
@@ -147,11 +149,14 @@ def place(where: Credential, credential: bytes) -> tuple[dict[str, str], str]:
 def _base(definition: ToolDefinition, prepared: templating.Prepared, *, has_credential: bool) -> str:
     if definition.demo:
         if not (settings.DEMO and settings.DEMO_URL):
-            raise AddressRefused("the offline demo is switched off")
+            raise HostNotAllowed("the offline demo is switched off")
         return str(settings.DEMO_URL).rstrip("/")
-    target = addresses.parse(prepared.base)
+    try:
+        target = addresses.parse(prepared.base)
+    except AddressRefused as error:
+        raise HostNotAllowed(error.sentence) from None
     if target.scheme == "http" and has_credential and not target.allowed:
-        raise AddressRefused("a credential does not travel over http://; use https://")
+        raise HostNotAllowed("a credential does not travel over http://; use https://")
     return prepared.base
 
 
@@ -189,7 +194,7 @@ async def _exchange(outgoing: Outgoing, seconds: float) -> tuple[int, bytes] | T
                 return ToolError("upstream_error", response.status)
             body = await _body(response)
     except AddressRefused as error:
-        return AddressRefused(error.sentence)
+        return HostNotAllowed(error.sentence)
     except TimeoutError:
         return ToolError("upstream_timeout")
     except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError):

@@ -1,4 +1,6 @@
-"""Which addresses a tenant's tool, upstream or webhook may reach (server-side request forgery, OWASP A10).
+"""Which addresses that a tenant types may be reached: tools', upstreams', deny.sh servers', webhooks'.
+
+The attack is server-side request forgery (OWASP A10).
 
 Three gates, each enough against its attack:
 
@@ -26,7 +28,14 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 
-from chat.tools.errors import AddressRefused
+
+class AddressRefused(ValueError):
+    """`sentence` says which rule refused the address; it never repeats the address's query or user part."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
 
 _PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
