@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chat import ledger
 from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import Conversation, Item, Response, Status, Step, ToolCall
-from chat.turn import Turn
+from chat.turn import Turn, Unwritten
 from vault import leases
 
 
@@ -39,24 +40,19 @@ def commit_step(
 
     No call starts before: the tasks are sent on commit.
     """
+    lease = leases.current(turn.tenant_id)
     with transaction.atomic():
+        if turn.unwritten is not None:
+            _write_response(turn, turn.unwritten)
         _claim_epoch(turn, last_seq=turn.log.next_number - 1, usage=turn.usage)
         if Step.objects.filter(response_id=turn.response_id, n=turn.step, epoch=turn.epoch).exists():
             turn.committed = len(turn.output.items)
             return  # done before; only the answer was lost
-        step = Step.objects.create(
-            response_id=turn.response_id,
-            n=turn.step,
-            epoch=turn.epoch,
-            upstream=turn.upstream.name,
-            upstream_response_id=upstream_id,
-            usage=usage,
-        )
+        step = _write_step(turn, turn.step, usage, upstream_id)
         _write_items(turn, items, step)
-        if calls:
-            lease = leases.current(turn.tenant_id)
-            made = ledger.propose(turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
-            transaction.on_commit(lambda: ledger.enqueue(made))
+        made = ledger.propose(turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
+        transaction.on_commit(lambda: ledger.enqueue(made))
+    turn.unwritten = None
     turn.committed = len(turn.output.items)
 
 
@@ -69,10 +65,7 @@ def end(
 ) -> None:
     """The turn has ended: in the database before any client hears of it. Raises Fenced."""
     with transaction.atomic():
-        if Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status=status).exists():
-            return  # done before; only the answer was lost
-        _claim_epoch(
-            turn,
+        if not _is_mine(turn).update(
             status=status,
             error=error,
             incomplete=incomplete,
@@ -81,8 +74,14 @@ def end(
             ended_at=timezone.now(),
             host=None,
             wait_reason="",
-        )
-        _write_items(turn, items, None)
+        ):
+            if Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status=status).exists():
+                return  # done before; only the answer was lost
+            raise Fenced
+        step = None
+        if turn.last_step is not None:
+            step = _write_step(turn, turn.step - 1, turn.last_step.usage, turn.last_step.upstream_id)
+        _write_items(turn, items, step)
         if turn.conversation_id:
             Conversation.objects.filter(pk=turn.conversation_id, active_id=turn.response_id).update(
                 active=None, changed_at=timezone.now()
@@ -103,13 +102,44 @@ def write_outcomes(turn: Turn, indexes: list[int]) -> None:
                 )
 
 
+_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
+
+
+def _is_mine(turn: Turn) -> "QuerySet[Response]":
+    return Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status__in=_RUNNING)
+
+
 def _claim_epoch(turn: Turn, **changes: Any) -> None:
-    mine = Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status__in=_RUNNING)
-    if not mine.update(**changes):
+    if not _is_mine(turn).update(**changes):
         raise Fenced
 
 
-_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
+def _write_response(turn: Turn, owner: Unwritten) -> None:
+    """The row that a tool call hangs on; of what was said it holds nothing."""
+    Response.objects.get_or_create(
+        pk=turn.response_id,
+        defaults={
+            "tenant_id": turn.tenant_id,
+            "user_id": owner.user_id,
+            "api_key_id": owner.api_key_id,
+            "host_id": owner.host_id,
+            "door": turn.door,
+            "stored": False,
+            "status": Status.IN_PROGRESS,
+            "request": {},
+        },
+    )
+
+
+def _write_step(turn: Turn, n: int, usage: dict[str, Any] | None, upstream_id: str) -> Step:
+    return Step.objects.create(
+        response_id=turn.response_id,
+        n=n,
+        epoch=turn.epoch,
+        upstream=turn.upstream.name,
+        upstream_response_id=upstream_id,
+        usage=usage,
+    )
 
 
 def _write_items(turn: Turn, items: list[Pending], step: Step | None) -> None:

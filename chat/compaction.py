@@ -10,8 +10,8 @@ import uuid
 from typing import Any
 
 from chat.errors import bad_request
-from chat.providers import client
 from chat.providers.errors import UpstreamCut
+from chat.providers.stream import stream
 from chat.providers.upstream import Upstream
 from deny_web import ids
 from vault import sealed_fields
@@ -62,7 +62,7 @@ async def _summary(
     request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
     body = {"model": model, "instructions": asked, "input": [*history, request], "store": False}
     pieces: list[str] = []
-    async for event in client.stream(upstream, body):
+    async for event in stream(upstream, body):
         if event["type"] == "response.output_text.delta":
             pieces.append(str(event.get("delta", "")))
         if event["type"] in ("response.completed", "response.incomplete"):

@@ -10,17 +10,16 @@ from chat import compaction, context, lookup
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
 from chat.events import EventLog
-from chat.models import Conversation, Door, Item, Response, Status, Tool
+from chat.models import Conversation, Door, Item, Response, Status, Tool, ToolVersion
 from chat.models.response import ENDED
 from chat.params import Create, function_names
 from chat.providers import upstream
 from chat.tools import definition
-from chat.turn import Caps, Offer, Turn
+from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
+from deny_web.prepared import Prepared
 from tenants.access import Principal
 from tenants.models import Tenant
-from vault import leases
-from vault.errors import Unavailable
 
 _TITLE_LENGTH = 80
 
@@ -41,68 +40,100 @@ class Kept:
 
 
 def create(
-    principal: Principal, create: Create, *, door: Door, host_id: str | None, kept: Kept | None = None
+    principal: Principal,
+    create: Create,
+    *,
+    door: Door,
+    host_id: str | None,
+    kept: Kept | None = None,
+    muted: bool = False,
 ) -> Turn | Existing:
-    """Store a response and its input; the turn is `host_id`'s to run. Raises ApiError.
+    """Make a response and its input; the turn is `host_id`'s to run. Raises ApiError.
 
-    Without a host the response is left queued for a turns worker. `kept` is what the connection remembers.
+    Without a host the response is left queued for a turns worker. `kept` is what the connection remembers. `muted`:
+    nobody will read its events, only the answer.
     """
-    continues = kept is not None and create.previous_response_id == kept.response_id
     tenant = principal.tenant
-    if create.token and (known := _existing(tenant, create.token)):
+    if create.token and (known := _existing(principal, create.token, door)):
         return known
+    source = _upstream(tenant)
+    if create.previous_response_id and create.conversation and door is not Door.BROWSER:
+        raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
+    continues = kept is not None and create.previous_response_id == kept.response_id
     try:
-        source = upstream.for_tenant(tenant)
+        row, rows = _store(principal, create, door, host_id, source.model, continues)
+    except IntegrityError:
+        # Two sends of the same token at once: the other one won.
+        if create.token and (known := _existing(principal, create.token, door)):
+            return known
+        raise
+    history = kept.context if kept is not None and continues else context.of_chain(tenant.id, row.parent_id)
+    history = compaction.opened(tenant.id, history + context.of_items(rows))
+    turn = live_turn(row, tenant, source, history, muted=muted)
+    if continues:
+        turn.envelope["previous_response_id"] = create.previous_response_id
+    if _is_unwritten(row):
+        turn.unwritten = Unwritten(row.user_id, row.api_key_id, row.host_id or "")
+    return turn
+
+
+def _upstream(tenant: Tenant) -> upstream.Upstream:
+    try:
+        return upstream.for_tenant(tenant)
     except upstream.NoUpstream:
         raise ApiError(
             409, "This workspace has no model yet. An admin can connect one under Models.", code="no_upstream"
         ) from None
-    if create.previous_response_id and create.conversation and door is not Door.BROWSER:
-        raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
-    try:
-        lease = leases.current(tenant.id)
-    except Unavailable:
-        raise ApiError(503, "The vault's leases cannot be read at the moment. Try again.", code="unavailable") from None
-    try:
-        with transaction.atomic():
-            conversation = _conversation(principal, create, door)
-            from_root = continues or (create.from_root and door is Door.BROWSER)
-            parent = None if from_root else parent_of(principal, create, conversation)
-            items = context.resolve_references(tenant.id, create.input)
-            row = Response.objects.create(
-                tenant=tenant,
-                parent=parent,
-                conversation=conversation,
-                user=principal.user,
-                api_key=principal.api_key,
-                door=door,
-                stored=create.store,
-                status=Status.IN_PROGRESS if host_id else Status.QUEUED,
-                request=create.request if create.store else {},
-                model=create.request.get("model") or source.model,
-                client_token=create.token,
-                lease_id=lease.id if lease else "",
-                host_id=host_id,
-            )
-            rows = store_input(row, items)
-            if conversation is not None:
-                _activate(conversation, row)
-    except IntegrityError:
-        # Two sends of the same token at once: the other one won.
-        if create.token and (known := _existing(tenant, create.token)):
-            return known
-        raise
+
+
+def _store(
+    principal: Principal, create: Create, door: Door, host_id: str | None, model: str, continues: bool
+) -> tuple[Response, list[Item]]:
+    """The response's row and its input's rows; written in one transaction, unless nothing is to be stored."""
+    tenant = principal.tenant
+    row = Response(
+        tenant=tenant,
+        user=principal.user,
+        api_key=principal.api_key,
+        door=door,
+        stored=create.store,
+        status=Status.IN_PROGRESS if host_id else Status.QUEUED,
+        request=create.request,
+        model=create.request.get("model") or model,
+        client_token=create.token,
+        host_id=host_id,
+        created_at=timezone.now(),
+    )
+    from_root = continues or (create.from_root and door is Door.BROWSER)
+    if _is_unwritten(row) and not create.conversation:
+        row.parent = None if from_root else parent_of(principal, create)
+        return row, store_input(row, context.resolve_references(lookup.items(principal), create.input))
+    with transaction.atomic():
+        conversation = _conversation(principal, create, door)
+        row.conversation = conversation
+        row.parent = None if from_root else parent_of(principal, create, conversation)
+        items = context.resolve_references(lookup.items(principal), create.input)
+        row.request = create.request if create.store else {}
+        row.save(force_insert=True)
+        rows = store_input(row, items)
+        if conversation is not None:
+            _activate(conversation, row)
     row.request = create.request
-    history = kept.context if kept is not None and continues else context.of_chain(tenant.id, row.parent_id)
-    history = compaction.opened(tenant.id, history + context.of_items(rows))
-    turn = live_turn(row, tenant, source, history)
-    if continues:
-        turn.envelope["previous_response_id"] = create.previous_response_id
-    return turn
+    return row, rows
+
+
+def _is_unwritten(row: Response) -> bool:
+    """Whether the response is in no table, until it calls a tool: a foreground API turn that stores nothing."""
+    return row.door == Door.API and not row.stored and row.conversation_id is None
 
 
 def live_turn(
-    row: Response, tenant: Tenant, source: upstream.Upstream, history: list[dict[str, Any]], *, first: int = 0
+    row: Response,
+    tenant: Tenant,
+    source: upstream.Upstream,
+    history: list[dict[str, Any]],
+    *,
+    muted: bool = False,
 ) -> Turn:
     """The host's view of a stored response."""
     functions = frozenset(function_names(row.request.get("tools") or []))
@@ -120,12 +151,14 @@ def live_turn(
         client_functions=functions,
         caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
         context=history,
-        log=EventLog(row.id, row.epoch, first=first, durable=row.stored),
+        log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),
     )
 
 
-def _existing(tenant: Tenant, token: str) -> Existing | None:
-    known = Response.objects.for_tenant(tenant).filter(client_token=token).values_list("pk", flat=True).first()
+def _existing(principal: Principal, token: str, door: Door) -> Existing | None:
+    # One's own: a token that somebody else has used is not theirs to be answered with.
+    own = lookup.responses(principal).filter(user=principal.user, door=door)
+    known = own.filter(client_token=token).values_list("pk", flat=True).first()
     return Existing(known) if known else None
 
 
@@ -186,13 +219,27 @@ def _item_id(item: dict[str, Any]) -> str:
     return ids.new("msg" if item["type"] == "message" else "item")
 
 
+_TOOLS = Prepared(
+    lambda tenant: (
+        Tool.objects.filter(tenant=tenant, enabled=True, current__isnull=False)
+        .order_by("name")
+        .values_list("name", "current_id")
+    )
+)
+_SCHEMAS_KEPT = 4096
+_schemas: dict[int, dict[str, Any]] = {}  # by version, which never changes
+
+
 def _offers(tenant: Tenant, hidden: frozenset[str]) -> dict[str, Offer]:
-    tools = Tool.objects.for_tenant(tenant).filter(enabled=True, current__isnull=False).select_related("current")
-    return {
-        tool.name: Offer(tool.current.pk, definition.from_stored(tool.current.definition).function_schema())
-        for tool in tools.order_by("name")
-        if tool.name not in hidden and tool.current is not None
-    }
+    found = {name: version for name, version in _TOOLS.rows(tenant.pk) if name not in hidden}
+    unknown = [version for version in found.values() if version not in _schemas]
+    if unknown:
+        if len(_schemas) + len(unknown) > _SCHEMAS_KEPT:
+            _schemas.clear()
+            unknown = list(found.values())
+        for version in ToolVersion.objects.for_tenant(tenant).filter(pk__in=unknown):
+            _schemas[version.pk] = definition.from_stored(version.definition).function_schema()
+    return {name: Offer(version, _schemas[version]) for name, version in found.items()}
 
 
 def _title(items: list[dict[str, Any]]) -> str:

@@ -13,10 +13,10 @@ from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import Status
 from chat.params import upstream_parameters
-from chat.providers import client
 from chat.providers.errors import ProviderError
+from chat.providers.stream import stream
 from chat.step import Slot, Step
-from chat.turn import Turn
+from chat.turn import LastStep, Turn
 from deny_web import db
 from vault.errors import Unavailable
 
@@ -92,11 +92,14 @@ async def _steps(turn: Turn) -> None:
     while True:
         _check_caps(turn)
         step = await _stream(turn)
-        proposed = [_proposed(turn, slot) for slot in step.calls]
-        await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
-        turn.step += 1
         if step.calls:
+            proposed = [_proposed(turn, slot) for slot in step.calls]
+            await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
+            turn.step += 1
             await _outcomes(turn, {slot.id: slot.index for slot in step.calls})
+        else:
+            turn.step += 1
+            turn.last_step = LastStep(step.usage, step.upstream_id)
         if step.incomplete:
             raise UpstreamIncomplete(step.incomplete)
         if step.client_calls or not step.calls:
@@ -106,7 +109,7 @@ async def _steps(turn: Turn) -> None:
 async def _stream(turn: Turn) -> Step:
     step = Step(turn)
     first = len(turn.output.items)
-    async for event in client.stream(turn.upstream, _body(turn)):
+    async for event in stream(turn.upstream, _body(turn)):
         step.feed(event)
         await turn.log.room()
         if step.ended:
@@ -206,9 +209,11 @@ async def _end(
     incomplete: dict[str, Any] | None = None,
 ) -> None:
     if status is not Status.COMPLETED:
-        await _settle(ledger.cancel, turn.response_id)
+        if turn.unwritten is None:
+            await _settle(ledger.cancel, turn.response_id)
         close_open_items(turn)
-    await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
+    if turn.unwritten is None:  # else it stored nothing and called no tool: there is nothing to say of it
+        await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
     ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete}
     if status is Status.COMPLETED:
         ended["completed_at"] = int(time.time())

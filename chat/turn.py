@@ -35,6 +35,23 @@ class Resume:
     client_must_act: bool
 
 
+@dataclass(frozen=True)
+class Unwritten:
+    """What a response that stores nothing needs for its row, which is written only if it calls a tool."""
+
+    user_id: int | None
+    api_key_id: int | None
+    host_id: str
+
+
+@dataclass(frozen=True)
+class LastStep:
+    """A step that called none of our tools: it is written together with the turn's end."""
+
+    usage: dict[str, Any] | None
+    upstream_id: str
+
+
 @dataclass
 class Turn:
     """One response in the making. `envelope` is the Response object without its output."""
@@ -58,6 +75,8 @@ class Turn:
     abandoned: set[int] = field(default_factory=set)
     committed: int = 0  # output items in the database
     step: int = 0
+    unwritten: "Unwritten | None" = None
+    last_step: "LastStep | None" = None
     usage: dict[str, Any] | None = None
     fresh: bool = True
     resume: Resume | None = None

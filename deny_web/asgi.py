@@ -1,9 +1,11 @@
 """The ASGI application: three doors beside each other.
 
-`/v1` is a Starlette application, since Django's handler starts a thread for each request; sockets go to Channels;
-everything else is Django.
+`/v1` and `/api` are Starlette, since Django's handler starts a thread for each request and puts large bodies on disk;
+sockets go to Channels; everything else is Django.
 """
 
+import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +18,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -26,6 +28,7 @@ from chat import hosting  # noqa: E402 - needs the app registry
 from chat.doors.http import routes as api_routes  # noqa: E402
 from chat.doors.socket import ResponsesSocket  # noqa: E402
 from deny_web import health, metrics  # noqa: E402
+from vault.denysh.api import routes as denysh_routes  # noqa: E402
 
 
 @asynccontextmanager
@@ -33,15 +36,20 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
     """Sign on as a host of turns at the start; at the end give turns their grace and release the rest."""
     host = hosting.here()
     await host.start()
+    # The first turn needs the SDK, whose import takes half a second: on a thread, and before anybody waits for it.
+    loading = asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "openai")
     yield
+    await loading
     await host.stop()
 
 
-http_application = Starlette(
+# A bare router: Starlette's application adds two layers to every request, for errors that the doors answer themselves.
+http_application = Router(
     routes=[
         *health.routes,
         *metrics.routes,
         Mount("/v1", routes=api_routes),
+        Mount("/api", routes=denysh_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
         Mount("/", cast(ASGIApp, django_application)),
     ],

@@ -98,7 +98,7 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             raise ApiError(409, "One response at a time on a connection.", code="response_in_progress")
         kept, self.kept = self.kept, None  # a continuation that fails drops what it continued
         door = Door.BROWSER if self.browser else Door.API
-        started = await starting.start(self.principal, create, door, kept)
+        started = await starting.start(lambda: self.principal, create, door, kept=kept)
         if isinstance(started, str):
             self._follow(started, -1, None)
         else:
@@ -108,7 +108,13 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         after = message.get("starting_after", -1)
         if not isinstance(after, int):
             raise bad_request("'starting_after' must be a whole number.", "starting_after")
-        found = await db.run(lookup.response, self.principal, _response_id(message))
+        response_id = _response_id(message)
+        try:
+            found = await db.run(lookup.response, self.principal, response_id)
+        except ApiError as error:
+            # The page has to know which of its answers cannot be followed.
+            await self._send({**_error_frame(error), "deny_web:response_id": response_id})
+            return
         self._follow(found.pk, after, None)
 
     def _follow(self, response_id: str, after: int, turn: Turn | None) -> None:
@@ -152,7 +158,7 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         await self.base_send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
 
     async def _send_error(self, error: ApiError, token: object) -> None:
-        answer = {"type": "error", "status": error.status, **error.as_body()}
+        answer = _error_frame(error)
         if token is not None:
             answer["deny_web:token"] = token
         await self._send(answer)
@@ -201,6 +207,10 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         if self.browser and user is not None and event["user_id"] == user.pk:
             known = {key: event[key] for key in ("conversation", "response_id")}
             await self._send({"type": "deny_web:active", **known})
+
+
+def _error_frame(error: ApiError) -> dict[str, Any]:
+    return {"type": "error", "status": error.status, **error.as_body()}
 
 
 def _message(text: str | None) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """What every door does with a create: make the response, run it here or send it to a turns worker, tell the others."""
 
+import logging
+from collections.abc import Callable
+from typing import cast
+
+import redis
 from channels.layers import get_channel_layer
 
 from chat import creation, hosting
@@ -10,6 +15,9 @@ from chat.turn import Turn
 from chat.turn_tasks import host_turn
 from deny_web import db
 from tenants.access import Principal
+from tenants.models import User
+
+logger = logging.getLogger(__name__)
 
 
 def group(principal: Principal) -> str:
@@ -17,28 +25,50 @@ def group(principal: Principal) -> str:
     return f"tenant.{principal.tenant.id.hex}"
 
 
-async def start(principal: Principal, create: Create, door: Door, kept: Kept | None = None) -> Turn | str:
-    """The live turn that this process now hosts, or the id of a response that runs elsewhere. Raises ApiError."""
-    host = hosting.here()
+async def start(
+    ask: Callable[[], Principal], create: Create, door: Door, *, kept: Kept | None = None, muted: bool = False
+) -> Turn | str:
+    """The live turn that this process now hosts, or the id of a response that runs elsewhere. Raises ApiError.
+
+    `ask` answers who is calling, on the thread that then acts for them.
+    """
     if create.background:
-        made = await db.run(creation.create, principal, create, door=Door.BACKGROUND, host_id=None)
-        if isinstance(made, Existing):
-            return made.response_id
-        await db.run(host_turn.delay, made.response_id)
-        return made.response_id
+        return await _start_elsewhere(ask, create)
+    host = hosting.here()
     await host.start()
-    made = await db.run(creation.create, principal, create, door=door, host_id=host.id, kept=kept)
+
+    def make() -> tuple[Principal, Turn | Existing]:
+        principal = ask()
+        return principal, creation.create(principal, create, door=door, host_id=host.id, kept=kept, muted=muted)
+
+    principal, made = await db.run(make)
     if isinstance(made, Existing):
         return made.response_id
     host.launch(made)
     if made.conversation_id and principal.user is not None and door is Door.BROWSER:
-        await get_channel_layer().group_send(
-            group(principal),
-            {
-                "type": "turn.started",
-                "user_id": principal.user.pk,
-                "conversation": made.conversation_id,
-                "response_id": made.response_id,
-            },
-        )
+        await _tell_tabs(principal, made)
     return made
+
+
+async def _start_elsewhere(ask: Callable[[], Principal], create: Create) -> str:
+    def make() -> str:
+        made = creation.create(ask(), create, door=Door.BACKGROUND, host_id=None)
+        if not isinstance(made, Existing):
+            host_turn.delay(made.response_id)
+        return made.response_id
+
+    return await db.run(make)
+
+
+async def _tell_tabs(principal: Principal, turn: Turn) -> None:
+    """Other tabs of the same person learn of the new turn; one that does not hear it looks by itself."""
+    message = {
+        "type": "turn.started",
+        "user_id": cast(User, principal.user).pk,
+        "conversation": turn.conversation_id,
+        "response_id": turn.response_id,
+    }
+    try:
+        await get_channel_layer().group_send(group(principal), message)
+    except (OSError, redis.RedisError) as error:
+        logger.warning("a bell was lost: %s", type(error).__name__)

@@ -12,7 +12,7 @@ import redis
 
 from chat.events import archive
 from chat.events.archive import Append, Verdict
-from chat.events.frame import Frame, encode
+from chat.events.frame import ENDINGS, Frame, encode
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +25,19 @@ class Fenced(Exception):
 
 
 class EventLog:
-    """One response's events. Made by its host; `durable` is false for a turn that nobody can come back to."""
+    """One response's events. Made by its host.
 
-    def __init__(self, response_id: str, epoch: int, *, first: int = 0, durable: bool = True) -> None:
+    `durable` is false for a turn that nobody can come back to; `muted` keeps the ending only, for a client that asked
+    for one JSON answer and does not know the response's id before it.
+    """
+
+    def __init__(
+        self, response_id: str, epoch: int, *, first: int = 0, durable: bool = True, muted: bool = False
+    ) -> None:
         self.response_id = response_id
         self.epoch = epoch
-        self.durable = durable
+        self.durable = durable and not muted
+        self.muted = muted
         self.base = first  # number of frames[0]
         self.frames: list[Frame] = []
         self.shown = first  # readers see the numbers below this
@@ -48,6 +55,10 @@ class EventLog:
         """Number `event` and hand it to the log. Raises Fenced when another host has taken over."""
         if self.fenced:
             raise Fenced
+        if self.muted and event["type"] not in ENDINGS:
+            self.next_number += 1
+            self.base = self.shown = self.next_number
+            return self.base - 1
         frame = encode(event, self.next_number)
         self.frames.append(frame)
         self.next_number += 1

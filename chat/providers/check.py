@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chat.providers import client
 from chat.providers.errors import ProviderError
+from chat.providers.stream import stream
 from chat.providers.upstream import Upstream
 
 
@@ -16,11 +17,11 @@ class CheckResult:
 
 async def try_upstream(upstream: Upstream) -> CheckResult:
     """One request of a few tokens; the models that it lists, where it lists any."""
-    body = {"model": upstream.model, "input": "Say hello in one word.", "store": False, "max_output_tokens": 64}
+    body = {"model": upstream.model, "input": "Say hello.", "store": False, "max_output_tokens": 64}
     text: list[str] = []
     ended = False
     try:
-        async for event in client.stream(upstream, body):
+        async for event in stream(upstream, body):
             if event["type"] == "response.output_text.delta":
                 text.append(str(event.get("delta", "")))
             ended = event["type"] in ("response.completed", "response.incomplete")

@@ -69,9 +69,7 @@ def _make(upstream: Upstream) -> Client:
         max_retries=MAX_RETRIES,
         timeout=TIMEOUT,
         # Redirects off: a redirect could carry the key to a host that nobody checked.
-        http_client=DefaultAioHttpClient(
-            follow_redirects=False, timeout=TIMEOUT, trust_env=False, transport=transport
-        ),
+        http_client=DefaultAioHttpClient(follow_redirects=False, timeout=TIMEOUT, trust_env=False, transport=transport),
         organization="",
         project="",
     )

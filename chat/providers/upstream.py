@@ -7,6 +7,7 @@ import orjson
 from django.conf import settings
 
 from chat.models import Provider
+from deny_web.prepared import Prepared
 from tenants.models import Tenant
 from vault import sealed_fields
 
@@ -38,10 +39,12 @@ class Upstream:
 
 def for_tenant(tenant: Tenant) -> Upstream:
     """The tenant's upstream, else the server's default, else the offline demo. Raises NoUpstream."""
-    provider = Provider.objects.for_tenant(tenant).filter(name="default").first()
-    if provider is not None and provider.kind == Provider.Kind.RESPONSES:
-        return _own(provider)
-    return of_kind(provider.kind if provider else Provider.Kind.DEFAULT)
+    rows = _PROVIDER.rows(tenant.pk)
+    pk, version, kind = rows[0] if rows else (None, None, Provider.Kind.DEFAULT)
+    if kind == Provider.Kind.RESPONSES:
+        found = _known.get((pk, version))
+        return found if found is not None else _read(pk)
+    return of_kind(kind)
 
 
 def of_kind(kind: str) -> Upstream:
@@ -65,6 +68,21 @@ def of_kind(kind: str) -> Upstream:
             identity=("demo",),
         )
     raise NoUpstream
+
+
+_PROVIDER = Prepared(
+    lambda tenant: Provider.objects.filter(tenant=tenant, name="default").values_list("pk", "version", "kind")
+)
+_KNOWN_KEPT = 256
+_known: dict[tuple[object, ...], Upstream] = {}  # by row and version, so that a change is a miss
+
+
+def _read(pk: int) -> Upstream:
+    upstream = _own(Provider.objects.get(pk=pk))
+    if len(_known) >= _KNOWN_KEPT:
+        _known.clear()
+    _known[upstream.identity] = upstream
+    return upstream
 
 
 def _own(provider: Provider) -> Upstream:

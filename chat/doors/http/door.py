@@ -19,28 +19,47 @@ RECHECK_SECONDS = 3.0  # how soon an open stream notices that its key was revoke
 Handler = Callable[[Request, Principal], Awaitable[HttpResponse]]
 
 
+def answered(handler: Callable[[Request], Awaitable[HttpResponse]]) -> Callable[[Request], Awaitable[HttpResponse]]:
+    """Turn what a handler raises into the API's error shape. For a handler that asks who is calling by itself."""
+
+    async def handle(request: Request) -> HttpResponse:
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return answer(error.as_body(), error.status, error.headers)
+
+    return handle
+
+
 def door(act: Act) -> Callable[[Handler], Callable[[Request], Awaitable[HttpResponse]]]:
     """Let a handler in only with a principal that may do `act`; turn what it raises into the API's error shape."""
 
     def wrap(handler: Handler) -> Callable[[Request], Awaitable[HttpResponse]]:
         async def handle(request: Request) -> HttpResponse:
-            try:
-                return await handler(request, await authenticated(request, act))
-            except ApiError as error:
-                return answer(error.as_body(), error.status, error.headers)
+            return await handler(request, await authenticated(request, act))
 
-        return handle
+        return answered(handle)
 
     return wrap
 
 
 async def authenticated(request: Request, act: Act) -> Principal:
     """The principal of the one Authorization header. Raises ApiError 401 or 403."""
-    headers = request.headers.getlist("authorization")
+    return await db.run(principal_of, credentials(request), act)
+
+
+def credentials(request: Request) -> str:
+    """The one Authorization header. Raises ApiError 401 for none and for two, of which a proxy may read the other."""
+    headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
     if len(headers) != 1:
         raise _unauthenticated()
+    return str(headers[0].decode("latin-1"))
+
+
+def principal_of(header: str, act: Act) -> Principal:
+    """Who holds the key; on a database thread. Raises ApiError 401 or 403."""
     try:
-        return await db.run(access.for_bearer, headers[0], act)
+        return access.for_bearer(header, act)
     except access.Unauthenticated:
         raise _unauthenticated() from None
     except PermissionDenied as denied:

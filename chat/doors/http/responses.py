@@ -1,9 +1,8 @@
 """`/responses`: create as JSON or as server-sent events, retrieve, resume, delete, cancel, list the input."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import orjson
 from starlette.requests import Request
@@ -12,7 +11,18 @@ from starlette.responses import StreamingResponse
 
 from chat import envelope, events, hosting, lookup, params, stopping
 from chat.doors import readers, starting
-from chat.doors.http.door import RECHECK_SECONDS, answer, authenticated, door, json_body, page
+from chat.doors.http.door import (
+    MAX_BODY_BYTES,
+    RECHECK_SECONDS,
+    answer,
+    answered,
+    authenticated,
+    credentials,
+    door,
+    json_body,
+    page,
+    principal_of,
+)
 from chat.envelope import with_status
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone
@@ -21,16 +31,21 @@ from chat.turn import Turn
 from deny_web import db
 from tenants.access import Act, Principal
 
+SMALL_BODY_BYTES = 1024 * 1024  # what a stranger may make us read
 
-@door(Act.CHAT)
-async def create_response(request: Request, principal: Principal) -> HttpResponse:
-    """`POST /responses`."""
+
+@answered
+async def create_response(request: Request) -> HttpResponse:
+    """`POST /responses`. A small body is read first, so that asking who calls and acting share one way to a thread."""
+    header = credentials(request)
+    if int(request.headers.get("content-length") or MAX_BODY_BYTES) > SMALL_BODY_BYTES:
+        await db.run(principal_of, header, Act.CHAT)
     create = params.parse(await json_body(request))
-    started = await starting.start(principal, create, Door.API)
+    started = await starting.start(lambda: principal_of(header, Act.CHAT), create, Door.API, muted=not create.stream)
     if isinstance(started, str):
         if create.stream:
             return _sse(request, started, -1)
-        return answer(await db.run(_object, principal, started))
+        return answer(await db.run(lambda: _object(principal_of(header, Act.CHAT), started)))
     if create.stream:
         return _sse(request, started.response_id, -1, started)
     return await _whole(request, started)
@@ -73,51 +88,25 @@ async def list_input_items(request: Request, principal: Principal) -> HttpRespon
 
 
 async def _whole(request: Request, turn: Turn) -> HttpResponse:
-    """Wait for the ending event and answer with its response."""
+    """Wait for the ending and answer with its response; no longer than the client does, nor than its key lives."""
+    work = cast("asyncio.Task[None]", turn.task)
     async with readers.reading(turn):
-        ending = await _until_gone(request, _ending(turn))
+        gone = asyncio.ensure_future(_disconnected(request))
+        try:
+            while not work.done() and not gone.done():
+                await asyncio.wait((work, gone), timeout=RECHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    await authenticated(request, Act.READ)
+        finally:
+            gone.cancel()
     if turn.failure is not None:
         headers = {}
         if turn.failure.retry_after is not None:
             headers["retry-after"] = str(int(turn.failure.retry_after + 0.999))
         return answer({"error": turn.failure.as_error()}, turn.failure.status, headers)
-    if ending is None:
+    if not turn.log.ended:
         raise ApiError(500, "Something went wrong on this server. Try again.", code="server_error")
-    return answer(ending.event()["response"])
-
-
-async def _ending(turn: Turn) -> Frame | None:
-    last: Frame | None = None
-    with contextlib.suppress(Gone):
-        async for batch in events.follow(turn.response_id, -1, lambda _: turn.log):
-            last = batch[-1]
-    return last if last is not None and last.ends else None
-
-
-async def _until_gone(request: Request, work: Awaitable[Frame | None]) -> Frame | None:
-    """Wait for `work`, but no longer than the client does, nor than its key lives."""
-    waiting = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_watch(request))
-    try:
-        await asyncio.wait((waiting, watch), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
-    finally:
-        waiting.cancel()
-        watch.cancel()
-
-
-async def _watch(request: Request) -> None:
-    """Returns when the client has gone or may not read any more."""
-    gone = asyncio.ensure_future(_disconnected(request))
-    try:
-        while not gone.done():
-            await asyncio.wait((gone,), timeout=RECHECK_SECONDS)
-            try:
-                await authenticated(request, Act.READ)
-            except ApiError:
-                return
-    finally:
-        gone.cancel()
+    return answer(turn.log.frames[-1].event()["response"])
 
 
 async def _disconnected(request: Request) -> None:
