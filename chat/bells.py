@@ -4,6 +4,8 @@ The Channels layer carries them. Deltas never do: a channel layer may drop what 
 """
 
 import logging
+import uuid
+from typing import Any
 
 from channels.layers import get_channel_layer
 
@@ -26,3 +28,15 @@ def ring(response_id: str) -> None:
     channel = Response.objects.filter(pk=response_id).values_list("host__bell", flat=True).first()
     if channel:
         loop.submit(send(channel, response_id))
+
+
+def tell_sockets(tenant_id: uuid.UUID, message: dict[str, Any]) -> None:
+    """Send a message to the handler of its type in every open socket of a workspace; returns at once."""
+    loop.submit(_to_group(f"tenant.{tenant_id.hex}", message))
+
+
+async def _to_group(group: str, message: dict[str, Any]) -> None:
+    try:
+        await get_channel_layer().group_send(group, message)
+    except (OSError, ConnectionError) as error:
+        logger.warning("a bell was lost: %s", type(error).__name__)

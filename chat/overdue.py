@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from chat import ledger
+from chat import approvals, ledger
 from chat.models import CallState, ToolCall
 from chat.tools import definition, outcome
 from chat.tools.errors import Stopped, ToolError
@@ -70,10 +70,7 @@ def _verdict(call: ToolCall) -> tuple[CallState, Outcome | None]:
 
 def _expire(now: datetime) -> int:
     overdue = ToolCall.objects.filter(state=CallState.AWAITING_APPROVAL, approval_expires_at__lte=now)
-    denied = outcome.failure(ToolError("denied", reason="nobody decided in time"))
-    calls = list(overdue[:_BATCH])
+    calls = list(overdue.order_by("approval_expires_at")[:_BATCH])
     for call in calls:
-        with transaction.atomic():
-            if ledger.end(overdue.filter(pk=call.pk), CallState.AWAITING_APPROVAL, CallState.DENIED, denied):
-                ledger.ring(call)
+        approvals.expire(call)
     return len(calls)
