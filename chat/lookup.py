@@ -38,6 +38,11 @@ def conversation(principal: Principal, conversation_id: str) -> Conversation:
     return found
 
 
+def items(principal: Principal) -> QuerySet[Item]:
+    """What a reference may name: items of the responses that this principal may see."""
+    return Item.objects.for_tenant(principal.tenant).filter(response__in=responses(principal))
+
+
 def input_items(found: Response) -> QuerySet[Item]:
     return found.items.filter(direction=Item.Direction.INPUT).order_by("position")
 

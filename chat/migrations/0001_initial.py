@@ -394,7 +394,7 @@ class Migration(migrations.Migration):
             model_name="response",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("client_token__isnull", False)),
-                fields=("tenant", "client_token"),
+                fields=("tenant", "user", "door", "client_token"),
                 name="response_token_once",
             ),
         ),

@@ -62,7 +62,7 @@ class Response(models.Model):
                 condition=~models.Q(status__in=ENDED) | models.Q(host__isnull=True), name="response_ended_unhosted"
             ),
             models.UniqueConstraint(
-                fields=("tenant", "client_token"),
+                fields=("tenant", "user", "door", "client_token"),
                 condition=models.Q(client_token__isnull=False),
                 name="response_token_once",
             ),
