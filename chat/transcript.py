@@ -40,6 +40,11 @@ class Turn:
     def is_active(self) -> bool:
         return self.status == "in_progress"
 
+    @property
+    def may_retry(self) -> bool:
+        """Whether it ended before it was whole, or without a tool that a locked vault kept from working."""
+        return bool(self.note) or any(part.call.get("state") == "locked" for part in self.parts)
+
     def as_link(self) -> dict[str, str]:
         """What another tab needs to add this turn to its page."""
         return {"id": self.response_id, "parent": self.parent_id, "text": self.text}

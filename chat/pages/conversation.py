@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from chat import lookup, transcript
+from chat.demo.starters import DEMO_OTHER_PASSWORD, DEMO_PASSWORD
 from chat.models import Conversation, Tool
 from chat.pages import rail, starters, words
 from chat.providers import upstream
@@ -73,6 +74,7 @@ def _page(request: HttpRequest, principal: Principal, conversation: Conversation
         "query": query,
         "turns": transcript.turns(conversation) if conversation else [],
         "starters": starters.for_tenant(tenant),
+        "demo_passwords": (DEMO_PASSWORD, DEMO_OTHER_PASSWORD) if tenant.demo else (),
         "words": words.FOR_SCRIPT,
         "may_chat": principal.may(Act.CHAT),
         "may_unlock": principal.may(Act.VAULT_UNLOCK),

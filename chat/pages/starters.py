@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from chat.demo import starters as demo
 from chat.demo.starters import Starter
+from chat.models import Tool
+from chat.tools.starters import DEMO_INVOICE
 from tenants.models import Tenant
 
 GENERIC = (
@@ -13,5 +15,9 @@ GENERIC = (
 
 
 def for_tenant(tenant: Tenant) -> Sequence[Starter]:
-    """The demo workspace tells its story; any other starts with what holds everywhere."""
-    return demo.starters() if tenant.demo else GENERIC
+    """The demo workspace tells its story; any other begins with the demo's tool, where it has that one."""
+    if tenant.demo:
+        return demo.starters()
+    name, url = DEMO_INVOICE.definition["name"], DEMO_INVOICE.definition["request"]["url"]
+    found = Tool.objects.for_tenant(tenant).filter(name=name, enabled=True, current__definition__request__url=url)
+    return (demo.starters()[0], *GENERIC) if found.exists() else GENERIC

@@ -117,7 +117,8 @@ export class Turn {
     note.textContent = text;
     note.dataset.tone = tone;
     note.hidden = !text;
-    this.foot.querySelector("[data-retry]").hidden = !text;
+    // A call that met a locked vault is worth asking for again; the style hides the button as long as it is locked.
+    this.foot.querySelector("[data-retry]").hidden = !text && !this.list.querySelector(".seam[data-state='locked']");
     this.foot.hidden = false;
   }
 

@@ -10,7 +10,7 @@ button.addEventListener("click", test);
 async function test() {
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
-  show("Asking the model for one word.", "");
+  show("Asking the model to say hello.", "");
   try {
     const answer = await fetch(form.dataset.testUrl, {
       method: "POST",
