@@ -37,7 +37,7 @@ def compartment_key(password: str, salt: bytes) -> bytes:
         Busy: too many at once.
     """
     secret = _normal(password)
-    with _turn():
+    with turn():
         return hash_secret_raw(
             secret, salt, time_cost=PASSES, memory_cost=MEMORY, parallelism=1, hash_len=32, type=Type.ID, version=0x13
         )
@@ -55,7 +55,12 @@ def _normal(password: str) -> bytes:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def turn() -> Iterator[None]:
+    """Wait for one's turn to derive a key, whatever the key is for: they share the memory of the machine.
+
+    Raises:
+        Busy: too many at once.
+    """
     global _inside
     with _lock:
         if _inside >= AT_ONCE + WAITING:

@@ -12,10 +12,12 @@ VaultError                 the base; `str()` is a sentence for a person and neve
 ├── Busy                   too many key derivations at once, or the row changed meanwhile: try again
 │   └── TooManyTries       this person or address tried too often
 ├── Unavailable            Valkey, which holds the lease, does not answer
+├── SourceFailed           the deny.sh server that holds the workspace's credentials gives none
 └── Refused                the input cannot be used; the sentence says why
     ├── InvalidPassword
     ├── InvalidLabel
     ├── InvalidValue
+    ├── Full               the workspace has as many sealed items as it may have
     └── NoRoom             all eight compartments are named as survivors
 """
 
@@ -95,6 +97,12 @@ class Unavailable(VaultError):
     status = 503
 
 
+class SourceFailed(VaultError):
+    sentence = "The deny.sh server gave no usable answer."
+    code = "upstream_error"
+    status = 502
+
+
 class Refused(VaultError):
     code = "invalid"
 
@@ -113,3 +121,8 @@ class InvalidValue(Refused):
 
 class NoRoom(Refused):
     sentence = "A vault has eight compartments, and all eight are named to survive: there is no room for another."
+
+
+class Full(Refused):
+    code = "full"
+    status = 409

@@ -1,8 +1,10 @@
-"""How often a person and an address may try vault passwords. Asked before the key derivation, which is the cost.
+"""How often a person, an address or a key may try. Asked before the key derivation, which is the cost.
 
 Fixed windows of a minute in Valkey. A guard against guessing and against a busy machine; the password's strength is
 what holds against an attacker who has the rows.
 """
+
+from collections.abc import Mapping
 
 import redis
 
@@ -23,7 +25,16 @@ def spend(principal: Principal, address: str) -> None:
         Unavailable: Valkey does not answer, so that nothing would count.
     """
     who = principal.user.pk if principal.user else "operator"
-    limits = {f"vault:tries:{principal.tenant.pk}:{who}": PER_MEMBER, f"vault:tries:address:{address}": PER_ADDRESS}
+    count({f"vault:tries:{principal.tenant.pk}:{who}": PER_MEMBER, f"vault:tries:address:{address}": PER_ADDRESS})
+
+
+def count(limits: Mapping[str, int]) -> None:
+    """Count one try under each name, which may have so many a minute.
+
+    Raises:
+        TooManyTries: one is over its limit; try again in a minute.
+        Unavailable: Valkey does not answer, so that nothing would count.
+    """
     try:
         with valkey.sync().pipeline(transaction=True) as pipe:
             for name in limits:
