@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from tenants import audit, strength
 from tenants.access import Principal
@@ -18,11 +20,12 @@ from tenants.models import Tenant
 from vault import derivation, header, outer
 from vault.errors import Busy, InvalidPassword, NoVault, VaultError, VaultExists, WrongPassword
 from vault.header import Compartment
-from vault.models import VaultHeader
+from vault.models import VaultHeader, VaultStage
 
 Actor = Principal | str
 WRITE = "vault.write"
 REFUSED = "vault.refused"
+RUNNING = timedelta(seconds=30)  # after its last sign of life, a change of passwords counts as under way
 _VAULT_ID = 16
 
 
@@ -129,13 +132,15 @@ def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: 
 
     Raises:
         WrongPassword: the password opens nothing; what the act wrote is taken back, and the try is audited.
-        Busy: the header changed meanwhile.
+        Busy: the header changed meanwhile, or for a write: a change of passwords is under way.
         VaultError: the act's own refusal, likewise.
     """
     with transaction.atomic():
         versions = VaultHeader.objects.for_tenant(tenant).select_for_update().values_list("version", flat=True)
         if list(versions) != [opened.version]:
             raise Busy
+        if verb == WRITE:
+            refuse_while_changing(tenant)
         mark, outcome = transaction.savepoint(), Outcome()
         yield outcome
         refusal = outcome.refusal if opened.right else WrongPassword()
@@ -144,3 +149,17 @@ def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: 
         audit.record(tenant, REFUSED if refusal else verb, actor=actor, subject=subject)
     if refusal:
         raise refusal from None
+
+
+def refuse_while_changing(tenant: Tenant) -> None:
+    """For acts that write: what is written while passwords change would have to be staged again, and again.
+
+    A change that was interrupted stands in nobody's way: what is written then makes its stage stale, which shows by the
+    row's version.
+
+    Raises:
+        Busy: somebody is changing the passwords at this moment.
+    """
+    running = VaultStage.objects.for_tenant(tenant).filter(touched_at__gt=timezone.now() - RUNNING)
+    if running.exists():
+        raise Busy("The vault's passwords are being changed. Nothing was changed by you; try again in a moment.")

@@ -62,6 +62,7 @@ def make(tenant: Tenant, label: str, *, actor: Actor, band: int = DEFAULT_BAND) 
     label = labels.clean(label)
     vault_id = compartments.look(tenant).vault_id
     with transaction.atomic():
+        compartments.refuse_while_changing(tenant)
         if not storage.create(tenant, label, band, vault_id=vault_id, at=timezone.now()):
             return False
         audit.record(tenant, WRITE, actor=actor, subject=label)
@@ -125,6 +126,7 @@ def purge(tenant: Tenant, label: str, *, actor: Actor, password: str | None = No
             outcome.refusal = _remove(tenant, label)
         return
     with transaction.atomic():
+        compartments.refuse_while_changing(tenant)
         refusal = _remove(tenant, label)
         if refusal:
             raise refusal

@@ -82,6 +82,15 @@ def resealed(entry: VaultEntry, vault_id: bytes, old: Compartment, new: Compartm
     return row.write(slots, place, new, row.read(slots, place, old))
 
 
+def emptied(entry: VaultEntry, vault_id: bytes, owner: Compartment) -> bytes:
+    """The slots with the owner's filled with fresh noise.
+
+    Raises:
+        Damaged: the outer layer failed.
+    """
+    return row.write(slots_of(entry, vault_id), _place(entry, vault_id), owner, None)
+
+
 def slots_of(entry: VaultEntry, vault_id: bytes) -> bytes:
     return outer.open_row(entry.sealed, vault_id, entry.id.bytes)
 
