@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from chat import bells, ledger, lookup
+from chat import bells, ledger, lookup, params
 from chat.errors import ApiError, bad_request, not_found
 from chat.models import CallState, Door, Response, ToolCall
 from chat.models.response import ENDED
@@ -133,28 +133,18 @@ def answers(items: Iterable[dict[str, Any]]) -> list[Answer]:
     for index, item in enumerate(items):
         if item["type"] != "mcp_approval_response" or item.get("approval_request_id") in told:
             continue
-        answer = _answer(item, f"input[{index}]")
+        param = f"input[{index}]."
+        answer = Answer(*params.approval(item, param), f"{param}approval_request_id")
         if answer.request_id in found:
             raise _unanswerable(answer)
         found[answer.request_id] = answer
     return list(found.values())
 
 
-def _answer(item: dict[str, Any], param: str) -> Answer:
-    wanted, approve, reason = item.get("approval_request_id"), item.get("approve"), item.get("reason")
-    if not isinstance(wanted, str):
-        raise bad_request("An approval response needs an 'approval_request_id'.", f"{param}.approval_request_id")
-    if not isinstance(approve, bool):
-        raise bad_request("'approve' must be true or false.", f"{param}.approve")
-    if reason is not None and not isinstance(reason, str):
-        raise bad_request("'reason' must be a string.", f"{param}.reason")
-    return Answer(wanted, approve, reason or "", f"{param}.approval_request_id")
-
-
 def settle(principal: Principal, row: Response, given: Iterable[Answer], known: Collection[str]) -> None:
     """Decide what a new response's input answers, in the transaction that creates it; the calls become its own.
 
-    `known` are the requests in its context: a call from elsewhere would have an output and no call. Raises ApiError 400.
+    `known` are the requests in its context: an output of any other would go up without its call. Raises ApiError 400.
     """
     for answer in given:
         call = _visible(principal, answer.request_id) if answer.request_id in known else None

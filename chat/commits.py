@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chat import ledger
+from chat import approvals, ledger
 from chat.events.log import Fenced
 from chat.ledger import ProposedCall
-from chat.models import Conversation, Item, Response, Status, Step, ToolCall
+from chat.models import CallState, Conversation, Item, Response, Status, Step, ToolCall
 from chat.turn import Turn, Unwritten
 from vault import leases
 
@@ -87,7 +87,33 @@ def end(
                 active=None, changed_at=timezone.now()
             )
         if not turn.stored:
-            ToolCall.objects.filter(response_id=turn.response_id).update(args="", result=None)
+            kept = Q(state=CallState.AWAITING_APPROVAL)  # until the next request decides it, or it expires
+            ToolCall.objects.filter(~kept, response_id=turn.response_id).update(args="", result=None)
+    turn.committed = len(turn.output.items)
+
+
+def suspend(turn: Turn) -> bool:
+    """Free the turn's host until people have decided. Raises Fenced.
+
+    False, and nothing is changed, where no call waits any more or the turn is to be stopped.
+    """
+    with transaction.atomic():
+        # The row first, which locks out decisions and stops: see chat/approvals.py.
+        _claim_epoch(turn, wait_reason=approvals.WAITS, host=None, last_seq=turn.log.next_number - 1, usage=turn.usage)
+        stopping = Response.objects.filter(pk=turn.response_id, stop_requested_at__isnull=False).exists()
+        if stopping or not approvals.waiting(turn.response_id):
+            transaction.set_rollback(True)
+            return False
+    return True
+
+
+def write_items(turn: Turn, items: list[Pending]) -> None:
+    """Items that belong to no step: calls that were decided. Raises Fenced."""
+    with transaction.atomic():
+        _claim_epoch(turn, last_seq=turn.log.next_number - 1)
+        known = Item.objects.filter(response_id=turn.response_id, direction=Item.Direction.OUTPUT)
+        if not known.filter(position=items[0].position).exists():  # else only the answer was lost
+            _write_items(turn, items, None)
     turn.committed = len(turn.output.items)
 
 

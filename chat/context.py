@@ -10,10 +10,14 @@ from django.db.models import QuerySet
 from chat.errors import bad_request
 from chat.models import Item
 from chat.step import SERVER_LABEL
+from chat.tools import outcome
+from chat.tools.errors import ToolError
 from chat.turn import Turn
 from tenants.models import Tenant
 
 MAX_CHAIN = 1000
+_ASKED = "mcpr_"  # a call that a person decides goes up under its request's id, which both its items know
+_DENIED = outcome.failure(ToolError("denied"))["output"]
 
 _CHAIN = """
 WITH RECURSIVE chain(id, parent_id, depth) AS (
@@ -54,13 +58,17 @@ def of_items(rows: Iterable[Item], waiting: Container[str] = ()) -> list[dict[st
     items: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
     for row in rows:
+        kind = row.body["type"]
+        if kind == "mcp_approval_response":
+            continue  # between a person and us
         if not _is_ours(row.body):
             items += outputs
             outputs = []
             items.append(_as_upstream(row.body, row.upstream))
             continue
-        items.append(_call(row.body, row.upstream))
-        if row.item_id not in waiting:
+        if kind == "mcp_approval_request" or not row.body.get("approval_request_id"):
+            items.append(_call(row.body, row.upstream))
+        if kind == "mcp_call" and row.item_id not in waiting:
             outputs.append(_call_output(row.body, row.upstream))
     return items + outputs
 
@@ -79,17 +87,51 @@ def of_outcomes(turn: Turn, indexes: list[int]) -> list[dict[str, Any]]:
     return [_call_output(turn.output.items[index], turn.upstream_names[index]) for index in indexes]
 
 
+def answered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The context as it goes up: each call that a person was asked about has its output right behind its step's calls.
+
+    Decisions come late, in a later response or behind other words, and some never come: to an upstream that is a call
+    without an output, which it refuses. What nobody answered on the way here is told as denied.
+    """
+    if not any(item.get("call_id", "").startswith(_ASKED) for item in items):
+        return items
+    outputs = {item["call_id"]: item for item in items if item["type"] == "function_call_output"}
+    told: list[dict[str, Any]] = []
+    owed: list[str] = []
+    for item in items:
+        kind, call_id = item["type"], item.get("call_id", "")
+        if kind == "function_call_output" and call_id.startswith(_ASKED):
+            continue
+        if kind not in ("function_call", "function_call_output"):
+            told += [outputs.get(one) or _denied(one) for one in owed]
+            owed = []
+        told.append(item)
+        if kind == "function_call" and call_id.startswith(_ASKED):
+            owed.append(call_id)
+    return told + [outputs.get(one) or _denied(one) for one in owed]
+
+
+def asked_ids(items: Iterable[dict[str, Any]]) -> set[str]:
+    """The approval requests whose calls are in a context."""
+    return {item["call_id"] for item in items if item["type"] == "function_call"}
+
+
+def _denied(call_id: str) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": _DENIED}
+
+
 def _is_ours(body: dict[str, Any]) -> bool:
-    return body["type"] == "mcp_call" and body.get("server_label") == SERVER_LABEL
+    return body["type"] in ("mcp_call", "mcp_approval_request") and body.get("server_label") == SERVER_LABEL
 
 
 def _call(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
-    call_id = upstream.get("call_id") or body["id"]
+    asked = body["type"] == "mcp_approval_request"
+    call_id = body["id"] if asked else upstream.get("call_id") or body["id"]
     return {"type": "function_call", "call_id": call_id, "name": body["name"], "arguments": body["arguments"]}
 
 
 def _call_output(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
-    call_id = upstream.get("call_id") or body["id"]
+    call_id = body.get("approval_request_id") or upstream.get("call_id") or body["id"]
     return {"type": "function_call_output", "call_id": call_id, "output": body.get("output") or ""}
 
 
@@ -115,7 +157,7 @@ def resolve_references(readable: QuerySet[Item], items: list[dict[str, Any]]) ->
 
 def of_input(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """A request's own items in the upstream's terms."""
-    return [_as_upstream(item, {}) for item in items]
+    return of_items(Item(body=item, item_id=item.get("id") or "") for item in items)
 
 
 def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:

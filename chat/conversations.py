@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from chat import context, creation, lookup
 from chat.envelope import with_status
-from chat.errors import ApiError, bad_request, not_found
+from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
 from chat.params import check_metadata, input_items
 from tenants.access import Principal
@@ -112,7 +112,7 @@ def _append(principal: Principal, conversation: Conversation, added: list[dict[s
     )
     free = Conversation.objects.filter(pk=conversation.pk, active__isnull=True)
     if not free.update(leaf=node, changed_at=timezone.now()):
-        raise ApiError(409, "This conversation is still answering. Wait for it, or stop it.", code="conversation_busy")
+        raise creation.busy(conversation)
     return creation.store_input(node, resolved)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import compaction, context, lookup
+from chat import approvals, compaction, context, lookup
+from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
 from chat.events import EventLog
@@ -14,7 +15,7 @@ from chat.models import Conversation, Door, Item, Response, Status, Tool, ToolVe
 from chat.models.response import ENDED
 from chat.params import Create, function_names
 from chat.providers import upstream
-from chat.tools import definition
+from chat.tools import definition, outcome
 from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
 from deny_web.prepared import Prepared
@@ -59,20 +60,22 @@ def create(
     source = _upstream(tenant)
     if create.previous_response_id and create.conversation and door is not Door.BROWSER:
         raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
-    continues = kept is not None and create.previous_response_id == kept.response_id
+    continued = kept if kept is not None and create.previous_response_id == kept.response_id else None
+    given = approvals.answers(create.input)
     try:
-        row, rows = _store(principal, create, door, host_id, source.model, continues)
+        row, rows = _store(principal, create, door, host_id, source.model, continued, given)
     except IntegrityError:
         # Two sends of the same token at once: the other one won.
         if create.token and (known := _existing(principal, create.token, door)):
             return known
         raise
-    history = kept.context if kept is not None and continues else context.of_chain(tenant.id, row.parent_id)
+    history = continued.context if continued else context.of_chain(tenant.id, row.parent_id)
     history = compaction.opened(tenant.id, history + context.of_items(rows))
     turn = live_turn(row, tenant, source, history, muted=muted)
-    if continues:
+    turn.asks = bool(given)
+    if continued:
         turn.envelope["previous_response_id"] = create.previous_response_id
-    if _is_unwritten(row):
+    if _is_unwritten(row) and not given:
         turn.unwritten = Unwritten(row.user_id, row.api_key_id, row.host_id or "")
     return turn
 
@@ -87,9 +90,18 @@ def _upstream(tenant: Tenant) -> upstream.Upstream:
 
 
 def _store(
-    principal: Principal, create: Create, door: Door, host_id: str | None, model: str, continues: bool
+    principal: Principal,
+    create: Create,
+    door: Door,
+    host_id: str | None,
+    model: str,
+    continued: Kept | None,
+    given: list[Answer],
 ) -> tuple[Response, list[Item]]:
-    """The response's row and its input's rows; written in one transaction, unless nothing is to be stored."""
+    """The response's row and its input's rows; written in one transaction, unless nothing is to be stored.
+
+    The decisions that its input gives are made in the same transaction, and the decided calls become its own.
+    """
     tenant = principal.tenant
     row = Response(
         tenant=tenant,
@@ -104,8 +116,8 @@ def _store(
         host_id=host_id,
         created_at=timezone.now(),
     )
-    from_root = continues or (create.from_root and door is Door.BROWSER)
-    if _is_unwritten(row) and not create.conversation:
+    from_root = continued is not None or (create.from_root and door is Door.BROWSER)
+    if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
         return row, store_input(row, context.resolve_references(lookup.items(principal), create.input))
     with transaction.atomic():
@@ -116,6 +128,9 @@ def _store(
         row.request = create.request if create.store else {}
         row.save(force_insert=True)
         rows = store_input(row, items)
+        if given:
+            before = continued.context if continued else context.of_chain(tenant.id, row.parent_id)
+            approvals.settle(principal, row, given, context.asked_ids(before + context.of_items(rows)))
         if conversation is not None:
             _activate(conversation, row)
     row.request = create.request
@@ -183,7 +198,10 @@ def parent_of(principal: Principal, create: Create, conversation: Conversation |
     if found is None or (conversation is not None and found.conversation_id != conversation.pk):
         raise bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
     if found.status not in ENDED:
-        raise ApiError(409, "The previous response has not ended yet.", code="response_in_progress")
+        sentence = "The previous response has not ended yet."
+        if found.wait_reason == approvals.WAITS:
+            sentence = "The previous response waits for a decision on a tool call. Decide it, or cancel the response."
+        raise ApiError(409, sentence, code="response_in_progress")
     return found
 
 
@@ -191,7 +209,15 @@ def _activate(conversation: Conversation, row: Response) -> None:
     # Compare-and-set: of two sends at once, one gets the conversation and the other a clear answer.
     free = Conversation.objects.filter(pk=conversation.pk, active__isnull=True)
     if not free.update(active=row, leaf=row, changed_at=timezone.now()):
-        raise ApiError(409, "This conversation is still answering. Wait for it, or stop it.", code="conversation_busy")
+        raise busy(conversation)
+
+
+def busy(conversation: Conversation) -> ApiError:
+    """What a conversation with an active turn answers to a second one."""
+    sentence = "This conversation is still answering. Wait for it, or stop it."
+    if Response.objects.filter(pk=conversation.active_id, wait_reason=approvals.WAITS).exists():
+        sentence = "This conversation waits for a decision on a tool call. Approve or deny it, or stop the answer."
+    return ApiError(409, sentence, code="conversation_busy")
 
 
 def store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
@@ -226,20 +252,21 @@ _TOOLS = Prepared(
         .values_list("name", "current_id")
     )
 )
-_SCHEMAS_KEPT = 4096
-_schemas: dict[int, dict[str, Any]] = {}  # by version, which never changes
+_OFFERS_KEPT = 4096
+_known: dict[int, Offer] = {}  # by version, which never changes
 
 
 def _offers(tenant: Tenant, hidden: frozenset[str]) -> dict[str, Offer]:
     found = {name: version for name, version in _TOOLS.rows(tenant.pk) if name not in hidden}
-    unknown = [version for version in found.values() if version not in _schemas]
+    unknown = [version for version in found.values() if version not in _known]
     if unknown:
-        if len(_schemas) + len(unknown) > _SCHEMAS_KEPT:
-            _schemas.clear()
+        if len(_known) + len(unknown) > _OFFERS_KEPT:
+            _known.clear()
             unknown = list(found.values())
         for version in ToolVersion.objects.for_tenant(tenant).filter(pk__in=unknown):
-            _schemas[version.pk] = definition.from_stored(version.definition).function_schema()
-    return {name: Offer(version, _schemas[version]) for name, version in found.items()}
+            tool = definition.from_stored(version.definition)
+            _known[version.pk] = Offer(version.pk, tool.function_schema(), tool.approval, outcome.request(tool))
+    return {name: _known[version] for name, version in found.items()}
 
 
 def _title(items: list[dict[str, Any]]) -> str:

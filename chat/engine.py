@@ -1,21 +1,23 @@
 """The turn loop: stream the model, run the tools it asks for, until it asks for none, a cap, or a stop."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import commits, context, ledger
+from chat import approvals, commits, context, ledger
+from chat.approvals import Decided
 from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import Status
 from chat.params import upstream_parameters
 from chat.providers.errors import ProviderError
 from chat.providers.stream import stream
-from chat.step import Slot, Step
+from chat.step import Slot, Step, mcp_call
 from chat.turn import LastStep, Turn
 from deny_web import db
 from vault.errors import Unavailable
@@ -23,6 +25,7 @@ from vault.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+T = TypeVar("T")
 _LOOK_SECONDS = 1.0  # how often a waiter looks into the database by itself, should a bell be lost
 
 
@@ -40,6 +43,10 @@ class UpstreamIncomplete(Exception):
         self.details = details
 
 
+class Suspended(Exception):
+    """The turn waits for a person, in storage and without a host. Not its end."""
+
+
 async def run(turn: Turn) -> None:
     """Run a turn to its end. Ends quietly when another host has taken it over; raises nothing else."""
     try:
@@ -47,6 +54,8 @@ async def run(turn: Turn) -> None:
         await _end(turn, **ending)
     except Fenced:
         logger.info("%s goes on elsewhere", turn.response_id)
+    except Suspended:
+        logger.info("%s waits for a person", turn.response_id)
 
 
 async def _ending(turn: Turn) -> dict[str, Any]:
@@ -67,7 +76,7 @@ async def _ending(turn: Turn) -> dict[str, Any]:
     except ProviderError as error:
         turn.failure = error
         return {"status": Status.FAILED, "error": {"code": error.code, "message": error.sentence}}
-    except Fenced:
+    except (Fenced, Suspended):
         raise
     except Exception as error:
         # Only the kind and the place: a traceback's values could hold what a tool or a person said.
@@ -82,11 +91,12 @@ async def _steps(turn: Turn) -> None:
     if turn.fresh:
         turn.emit({"type": "response.created", "response": turn.object(Status.IN_PROGRESS)})
         turn.emit({"type": "response.in_progress", "response": turn.object(Status.IN_PROGRESS)})
-    elif turn.resume is not None:
-        if turn.resume.waiting:
-            await _outcomes(turn, dict(turn.resume.waiting))
-        if turn.resume.client_must_act:
-            return
+    elif turn.resume is not None and turn.resume.waiting:
+        await _outcomes(turn, dict(turn.resume.waiting))
+    if turn.asks and await _approvals(turn):
+        return
+    if turn.resume is not None and turn.resume.client_must_act:
+        return
     if turn.request.get("generate") is False:
         return  # a warm-up: the context is made, and nobody is asked
     while True:
@@ -96,7 +106,10 @@ async def _steps(turn: Turn) -> None:
             proposed = [_proposed(turn, slot) for slot in step.calls]
             await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
             turn.step += 1
-            await _outcomes(turn, {slot.id: slot.index for slot in step.calls})
+            await _outcomes(turn, {slot.id: slot.index for slot in step.calls if not slot.asked})
+            asked = any(slot.asked for slot in step.calls)
+            if asked and not step.incomplete and await _approvals(turn):
+                return
         else:
             turn.step += 1
             turn.last_step = LastStep(step.usage, step.upstream_id)
@@ -123,7 +136,7 @@ async def _stream(turn: Turn) -> Step:
 def _body(turn: Turn) -> dict[str, Any]:
     body = upstream_parameters(turn.request)
     body["model"] = turn.request.get("model") or turn.upstream.model
-    body["input"] = turn.context
+    body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
     tools = [*(body.get("tools") or []), *(offer.schema for offer in turn.offers.values())]
     if tools:
@@ -159,7 +172,7 @@ def _proposed(turn: Turn, slot: Slot) -> ProposedCall:
     offer = turn.offers.get(made["name"])
     return ProposedCall(
         call_id=made["call_id"],
-        item_id=slot.id,
+        item_id=approvals.call_item_id(slot.id) if slot.asked else slot.id,
         name=made["name"],
         arguments=made["arguments"],
         tool_version_id=offer.version_id if offer else None,
@@ -168,6 +181,8 @@ def _proposed(turn: Turn, slot: Slot) -> ProposedCall:
 
 async def _outcomes(turn: Turn, waiting: dict[str, int]) -> None:
     """Wait for the ledger, telling readers of each call as it starts and ends; then add the outputs to the context."""
+    if not waiting:
+        return
     indexes = dict(waiting)
     running: set[str] = set()
     while waiting:
@@ -202,6 +217,45 @@ def _tell_outcome(turn: Turn, index: int, where: dict[str, Any], result: dict[st
     turn.emit({"type": "response.output_item.done", "output_index": index, "item": item})
 
 
+async def _approvals(turn: Turn) -> bool:
+    """Tell what people decided, until nothing waits. True where the client has to answer in its next request.
+
+    Raises Suspended where a person has to decide first.
+    """
+    while True:
+        if turn.stop_reason is not None:  # asked for while it waited
+            raise Incomplete(turn.stop_reason)
+        turn.bell.clear()
+        told = {item["id"] for index, item in enumerate(turn.output.items) if index not in turn.abandoned}
+        found = await db.run(approvals.standing, turn.response_id, told)
+        if found.decided:
+            await _tell_decided(turn, found.decided)
+        if not found.waits:
+            return False
+        if not approvals.suspends(turn.door, turn.stored):
+            return True
+        await turn.log.flushed()
+        if await _settle(commits.suspend, turn):
+            raise Suspended
+        with contextlib.suppress(TimeoutError):  # decided or stopped at this moment
+            await asyncio.wait_for(turn.bell.wait(), _LOOK_SECONDS)
+
+
+async def _tell_decided(turn: Turn, decided: list[Decided]) -> None:
+    """Each becomes a call of its own behind its request, then has its outcome."""
+    waiting: dict[str, int] = {}
+    for call in decided:
+        index = waiting[call.item_id] = len(turn.output.items)
+        where = {"item_id": call.item_id, "output_index": index}
+        asked = {"approval_request_id": approvals.request_id(call.item_id), "deny_web:approval": call.verdict}
+        item = mcp_call(call.item_id, call.name, "") | asked
+        turn.upstream_names[index] = {}
+        turn.emit({"type": "response.output_item.added", "output_index": index, "item": item})
+        turn.emit({"type": "response.mcp_call_arguments.done", **where, "arguments": call.arguments})
+    await _settle(commits.write_items, turn, commits.pending(turn))
+    await _outcomes(turn, waiting)
+
+
 async def _end(
     turn: Turn,
     status: Status,
@@ -221,20 +275,20 @@ async def _end(
     await turn.log.flushed()
 
 
-async def _settle(act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+async def _settle(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do a database act to its end, whatever comes: a stop waits for it, an outage is waited out.
 
     The acts can be repeated: an answer that was lost on the way leaves it open whether the act was done.
     """
     task = asyncio.ensure_future(_insist(act, *args, **kwargs))
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await task
         raise
 
 
-async def _insist(act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+async def _insist(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     delay = 0.1
     while True:
         try:

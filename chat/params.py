@@ -67,6 +67,18 @@ def parse(body: Any) -> Create:
     )
 
 
+def approval(body: dict[str, Any], param: str = "") -> tuple[str, bool, str]:
+    """A person's decision: the request's id, whether it is approved, and why. Raises ApiError 400."""
+    wanted, approve, reason = body.get("approval_request_id"), body.get("approve"), body.get("reason")
+    if not isinstance(wanted, str):
+        raise bad_request("'approval_request_id' must be a string.", f"{param}approval_request_id")
+    if not isinstance(approve, bool):
+        raise bad_request("'approve' must be true or false.", f"{param}approve")
+    if reason is not None and not isinstance(reason, str):
+        raise bad_request("'reason' must be a string.", f"{param}reason")
+    return wanted, approve, reason or ""
+
+
 def upstream_parameters(request: dict[str, Any]) -> dict[str, Any]:
     """The part of a request that goes up."""
     return {key: value for key, value in request.items() if key not in OWN and not key.startswith("deny_web:")}

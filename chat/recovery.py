@@ -7,13 +7,13 @@ has nobody who could come back to it: it ends ``failed``, and its client retries
 import logging
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat import compaction, context, creation, engine, ledger
+from chat import approvals, compaction, context, creation, engine, ledger
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
-from chat.models import Conversation, Door, Host, Item, Response, Status
+from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
 from chat.output import Output
 from chat.providers import upstream
 from chat.step import SERVER_LABEL
@@ -33,7 +33,7 @@ def orphans() -> list[str]:
     now = timezone.now()
     Host.objects.filter(heartbeat_at__lt=now - 6 * DEAD_AFTER).delete()
     dead = Q(host__isnull=True) | Q(host__heartbeat_at__lt=now - DEAD_AFTER)
-    rows = Response.objects.filter(dead, status__in=_RUNNING)
+    rows = _hostable().filter(dead)
     ids = []
     for row in rows:
         if row.host_id is None and row.status == Status.QUEUED and now - row.created_at < DEAD_AFTER:
@@ -43,6 +43,13 @@ def orphans() -> list[str]:
         else:
             ids.append(row.pk)
     return ids
+
+
+def _hostable() -> QuerySet[Response]:
+    """Running responses, without those that wait for a person: they need no host, and nobody is to take them over."""
+    undecided = ToolCall.objects.filter(response_id=OuterRef("pk"), state=CallState.AWAITING_APPROVAL)
+    waits = Q(wait_reason=approvals.WAITS, stop_requested_at__isnull=True) & Exists(undecided)
+    return Response.objects.filter(~waits, status__in=_RUNNING)
 
 
 def _fail(row: Response) -> None:
@@ -73,15 +80,12 @@ def _claim(response_id: str, host_id: str) -> Response | None:
     now = timezone.now()
     with transaction.atomic():
         row = (
-            Response.objects.select_for_update(of=("self",))
-            .select_related("tenant", "host")
-            .filter(pk=response_id, status__in=_RUNNING)
-            .first()
+            _hostable().select_for_update(of=("self",)).select_related("tenant", "host").filter(pk=response_id).first()
         )
         if row is None or (row.host is not None and row.host.heartbeat_at > now - DEAD_AFTER):
             return None
         mine = Response.objects.filter(pk=response_id, epoch=row.epoch)
-        if not mine.update(host_id=host_id, epoch=row.epoch + 1, status=Status.IN_PROGRESS):
+        if not mine.update(host_id=host_id, epoch=row.epoch + 1, status=Status.IN_PROGRESS, wait_reason=""):
             return None
     row.refresh_from_db(fields=["host", "epoch", "status"])
     return row
@@ -98,6 +102,9 @@ def _rebuild(row: Response) -> Turn:
     turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history)
     turn.usage = row.usage
     turn.fresh = row.last_seq < 0
+    turn.asks = True  # whether calls were decided meanwhile stands in the ledger
+    if row.stop_requested_at is not None:
+        turn.stop_reason = "stopped"
     last_step = row.steps.order_by("-n").first()
     turn.step = last_step.n + 1 if last_step else 0
     turn.resume = Resume(

@@ -21,14 +21,15 @@ _ENDINGS = frozenset({"response.completed", "response.incomplete", "response.fai
 
 
 class Slot:
-    """One upstream item: our id and index for it, and whether it is a call that we run."""
+    """One upstream item: our id and index for it, whether it is a call that we run, and whether a person is asked."""
 
-    __slots__ = ("arguments_done", "call", "id", "index")
+    __slots__ = ("arguments_done", "asked", "call", "id", "index")
 
-    def __init__(self, item_id: str, index: int, call: dict[str, Any] | None) -> None:
+    def __init__(self, item_id: str, index: int, call: dict[str, Any] | None, asked: bool = False) -> None:
         self.id = item_id
         self.index = index
         self.call = call
+        self.asked = asked
         self.arguments_done = False
 
 
@@ -78,7 +79,7 @@ class Step:
         if slot is None:
             raise UpstreamMalformed
         if slot.call is not None:
-            if kind not in _RENAMED:
+            if kind not in _RENAMED or slot.asked:
                 return
             slot.arguments_done = slot.arguments_done or kind.endswith(".done")
             event["type"] = _RENAMED[kind]
@@ -92,7 +93,10 @@ class Step:
         index = len(self.turn.output.items)
         kind = item["type"]
         ours = kind == "function_call" and item["name"] not in self.turn.client_functions
-        slot = Slot(ids.new("mcp" if ours else _PREFIXES.get(kind, "item")), index, item if ours else None)
+        offer = self.turn.offers.get(item["name"]) if ours else None
+        asked = offer is not None and offer.approval == "ask"
+        prefix = "mcpr" if asked else "mcp" if ours else _PREFIXES.get(kind, "item")
+        slot = Slot(ids.new(prefix), index, item if ours else None, asked)
         self._slots[upstream_index] = slot
         self.turn.upstream_names[index] = {"id": item.get("id"), "call_id": item.get("call_id")}
         self.turn.emit({"type": "response.output_item.added", "output_index": index, "item": self._renamed(slot, item)})
@@ -109,13 +113,19 @@ class Step:
         slot.call = item
         self.turn.upstream_names[slot.index] = {"call_id": item["call_id"]}
         self.calls.append(slot)
-        if not slot.arguments_done:
+        if slot.asked:
+            done = self._renamed(slot, item)
+            self.turn.emit({"type": "response.output_item.done", "output_index": slot.index, "item": done})
+        elif not slot.arguments_done:
             where = {"item_id": slot.id, "output_index": slot.index}
             self.turn.emit({"type": "response.mcp_call_arguments.done", **where, "arguments": item["arguments"]})
 
     def _renamed(self, slot: Slot, item: dict[str, Any]) -> dict[str, Any]:
         if slot.call is None:
             return {**item, "id": slot.id}
+        if slot.asked:
+            request = self.turn.offers[item["name"]].request
+            return approval_request(slot.id, item["name"], item.get("arguments") or "", request)
         return mcp_call(slot.id, item["name"], item.get("arguments") or "")
 
     def _end(self, kind: str, response: dict[str, Any]) -> None:
@@ -143,6 +153,18 @@ def mcp_call(item_id: str, name: str, arguments: str) -> dict[str, Any]:
         "error": None,
         "status": "in_progress",
         "approval_request_id": None,
+    }
+
+
+def approval_request(item_id: str, name: str, arguments: str, request: dict[str, Any]) -> dict[str, Any]:
+    """A call that waits for a person; `request` is what people see of what would be sent."""
+    return {
+        "type": "mcp_approval_request",
+        "id": item_id,
+        "server_label": SERVER_LABEL,
+        "name": name,
+        "arguments": arguments,
+        "deny_web:request": request,
     }
 
 

@@ -1,8 +1,10 @@
 """Stopping a turn: written down first, so that it holds even if its host does not hear the bell."""
 
+from django.db import transaction
 from django.utils import timezone
 
-from chat import bells, hosting, lookup
+from chat import approvals, bells, hosting, lookup
+from chat.errors import not_found
 from chat.models import Response
 from chat.models.response import ENDED
 from deny_web import db
@@ -21,9 +23,15 @@ async def stop(principal: Principal, response_id: str) -> Response:
 
 
 def _request(principal: Principal, response_id: str) -> tuple[Response, str | None]:
-    found = lookup.response(principal, response_id)
-    if found.status in ENDED:
-        return found, None
-    found.stop_requested_at = timezone.now()
-    found.save(update_fields=["stop_requested_at"])
+    with transaction.atomic():
+        rows = lookup.responses(principal).select_for_update(of=("self",))
+        found = rows.filter(pk=response_id, stored=True).first()
+        if found is None:
+            raise not_found()
+        if found.status in ENDED:
+            return found, None
+        found.stop_requested_at = timezone.now()
+        found.save(update_fields=["stop_requested_at"])
+        if found.wait_reason == approvals.WAITS:
+            approvals.release(found.pk)  # nobody hosts it: a host takes it up to end it
     return found, found.host.bell if found.host else None

@@ -18,6 +18,8 @@ class Offer:
 
     version_id: int
     schema: dict[str, Any]
+    approval: str  # auto, ask or never
+    request: dict[str, Any]  # what would be sent where, as people see it before they decide
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Turn:
     abandoned: set[int] = field(default_factory=set)
     committed: int = 0  # output items in the database
     step: int = 0
+    asks: bool = False  # calls that a person decides may stand open from before
     unwritten: "Unwritten | None" = None
     last_step: "LastStep | None" = None
     usage: dict[str, Any] | None = None

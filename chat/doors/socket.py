@@ -14,11 +14,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from chat import envelope, events, hosting, lookup, params, stopping
+from chat import approvals, envelope, events, hosting, lookup, params, stopping
 from chat.creation import Kept
 from chat.doors import readers, starting
 from chat.errors import ApiError, bad_request
-from chat.events import Frame, Gone
+from chat.events import Frame, Gone, archive
 from chat.models import Door, Response
 from chat.turn import Turn
 from deny_web import db
@@ -85,6 +85,9 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         elif kind == "deny_web:stop":
             self._need(Act.CHAT)
             await stopping.stop(self.principal, _response_id(message))
+        elif kind == "deny_web:approve":
+            self._need(Act.CHAT)
+            await self._decide(message)
         elif kind == "deny_web:ping":
             await self._send({"type": "deny_web:pong"})
         else:
@@ -115,7 +118,30 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             # The page has to know which of its answers cannot be followed.
             await self._send({**_error_frame(error), "deny_web:response_id": response_id})
             return
+        if found.wait_reason == approvals.WAITS:
+            after = await self._show_waiting(found, after)
         self._follow(found.pk, after, None)
+
+    async def _show_waiting(self, found: Response, after: int) -> int:
+        """What the events of a turn that waits cannot tell; answers the number that a reader goes on from.
+
+        It waits for longer than its log lives, and nobody numbers events while it has no host.
+        """
+        if after < found.last_seq and not await archive.exists(found.pk):
+            stored = await db.run(envelope.stored_object, found)
+            numbered = {"sequence_number": found.last_seq, "deny_web:response_id": found.pk}
+            await self._send({"type": "deny_web:snapshot", **numbered, "response": stored})
+            after = found.last_seq
+        for request_id, state in (await db.run(approvals.verdicts, [found.pk])).items():
+            await self._send({"type": "deny_web:approval", "approval_request_id": request_id, "state": state})
+        return after
+
+    async def _decide(self, message: dict[str, Any]) -> None:
+        wanted, approve, reason = params.approval(message)
+        try:
+            await db.run(approvals.decide, self.principal, wanted, approve, reason)
+        except ApiError as error:
+            await self._send({**_error_frame(error), "deny_web:approval_request_id": wanted})
 
     def _follow(self, response_id: str, after: int, turn: Turn | None) -> None:
         if len(self.follows) >= MAX_FOLLOWED:
@@ -200,6 +226,13 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             lease = await db.run(leases.current, self.principal.tenant.id)
             expires = lease.expires_at.isoformat() if lease else None
             await self._send({"type": "deny_web:vault", "locked": lease is None, "expires_at": expires})
+
+    async def approval_decided(self, event: dict[str, Any]) -> None:
+        """A bell: somebody, perhaps in another tab, has decided a call of this person's turn; or nobody has in time."""
+        user = self.principal.user
+        if self.browser and user is not None and event["user_id"] == user.pk:
+            known = {key: event[key] for key in ("approval_request_id", "state")}
+            await self._send({"type": "deny_web:approval", **known})
 
     async def turn_started(self, event: dict[str, Any]) -> None:
         """A bell: another tab of the same person has sent a message."""

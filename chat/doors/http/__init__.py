@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
-from chat.doors.http import contexts, conversations, models, responses
+from chat.doors.http import approvals, contexts, conversations, models, responses
 from chat.doors.http.door import answer
 from chat.errors import ApiError
 
@@ -30,6 +30,7 @@ _HANDLERS = [
     ("/responses/{response_id}", "GET", responses.retrieve_response),
     ("/responses/{response_id}", "DELETE", responses.delete_response),
     ("/responses/{response_id}/cancel", "POST", responses.cancel_response),
+    ("/responses/{response_id}/approvals", "POST", approvals.decide),
     ("/responses/{response_id}/input_items", "GET", responses.list_input_items),
     ("/conversations", "POST", conversations.create_conversation),
     ("/conversations/{conversation_id}", "GET", conversations.retrieve_conversation),

@@ -69,7 +69,7 @@ def _context(principal: Principal, create: Create) -> tuple[Upstream, list[dict[
     parent = creation.parent_of(principal, create)
     items = context.resolve_references(lookup.items(principal), create.input)
     history = context.of_chain(tenant, parent.pk if parent else None) + context.of_input(items)
-    return source, compaction.opened(tenant, history)
+    return source, context.answered(compaction.opened(tenant, history))
 
 
 def _length(value: Any) -> int:
