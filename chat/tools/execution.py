@@ -21,8 +21,8 @@ from chat.tools import arguments, definition, http, outcome, projection, sweep
 from chat.tools.definition import ToolDefinition
 from chat.tools.errors import Stopped, ToolError
 from tenants import audit
-from vault import entries
-from vault.errors import Busy, CredentialNotFound, Unavailable, VaultError, VaultLocked
+from vault import credentials
+from vault.errors import Busy, CredentialNotFound, SourceFailed, Unavailable, VaultError, VaultLocked
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +110,11 @@ def _credential(claim: Claim, tool: ToolDefinition) -> bytes | None:
         return None
     code = "credential_not_found"
     try:
-        return entries.open_under_lease(claim.call.tenant_id, tool.credential.label, claim.call.lease_id)
+        return credentials.open_for_call(claim.call.tenant_id, tool.credential.label, claim.call.lease_id)
     except (VaultLocked, Unavailable, Busy):
         code = "vault_locked"
+    except SourceFailed:
+        code = "upstream_error"
     except CredentialNotFound:
         pass
     except VaultError as error:

@@ -10,7 +10,8 @@ from django.http import Http404
 from deny_web import env
 from tenants import access
 from tenants.access import Principal
-from vault.denysh import items, sealing
+from tenants.rules import Refused
+from vault.denysh import items, sealing, server
 from vault.errors import CredentialNotFound, VaultError
 
 
@@ -33,13 +34,11 @@ class Command(BaseCommand):
             getattr(self, f"_{act}")(access.for_slug(slug), **options)
         except CredentialNotFound:
             raise CommandError("There is no such item; `denysh list` shows the ids.") from None
-        except (VaultError, Http404) as refusal:
+        except (VaultError, Refused, Http404) as refusal:
             raise CommandError(str(refusal)) from None
 
     def _put(self, who: Principal, *, label: str, **_: Any) -> None:
-        password = env.text("DENY_VAULT_PASSWORD")
-        if password is None:
-            raise CommandError("Set DENY_VAULT_PASSWORD (or DENY_VAULT_PASSWORD_FILE) in the environment.")
+        password = _secret("DENY_VAULT_PASSWORD")
         value = sys.stdin.buffer.read(sealing.LONGEST + 2).removesuffix(b"\n")
         self.stdout.write(str(items.put(label, value, password, acting=who).pk))
 
@@ -50,9 +49,29 @@ class Command(BaseCommand):
     def _delete(self, who: Principal, *, id: str, **_: Any) -> None:
         items.delete(id, acting=who)
 
+    def _connect(self, who: Principal, *, url: str, **_: Any) -> None:
+        server.connect(url, key=_secret("DENY_API_KEY"), password=_secret("DENY_VAULT_PASSWORD"), acting=who)
+
+    def _disconnect(self, who: Principal, **_: Any) -> None:
+        if not server.disconnect(acting=who):
+            raise CommandError(f"{who.tenant.slug} names no deny.sh server.")
+
+
+def _secret(name: str) -> str:
+    value = env.text(name)
+    if value is None:
+        raise CommandError(f"Set {name} (or {name}_FILE) in the environment.")
+    return value
+
 
 _ACTS = {
     "put": (("label",), "seal the value on stdin and keep it under LABEL; prints the item's id"),
     "list": ((), "print the items, the newest first: id, time, label"),
     "delete": (("id",), "remove the item of this ID"),
+    "connect": (
+        ("url",),
+        "let tools take their credentials from the deny.sh server at URL (up to and including /api) instead of the "
+        "vault here; DENY_API_KEY is its key",
+    ),
+    "disconnect": ((), "let tools take them from the vault here again"),
 }
