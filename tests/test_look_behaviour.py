@@ -84,6 +84,23 @@ def test_a_page_asks_for_nothing_inline_or_foreign_and_hostile_text_stays_text(v
     assert visit.page.title() == "Parts · Acme"
 
 
+def test_the_cursor_stands_in_the_refused_field(visit: Visit) -> None:
+    refused, focused = (
+        visit.page.evaluate(
+            """async (refused) => {
+              document.querySelector("#id_label").toggleAttribute("aria-invalid", false);
+              if (refused) document.querySelector("#id_label").setAttribute("aria-invalid", "true");
+              document.activeElement.blur();
+              await import(`/static/js/focus.js?${refused}`);
+              return document.activeElement.id;
+            }""",
+            refused,
+        )
+        for refused in (True, False)
+    )
+    assert (refused, focused) == ("id_label", ""), "without a refusal a page that is more than a form moves nothing"
+
+
 def test_a_copied_secret_leaves_the_clipboard_after_a_minute_and_the_page_says_so(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Copy the key").click()
     expect(visit.page.get_by_role("status")).to_contain_text("cleared in a minute")

@@ -95,8 +95,10 @@ def _refuse_private(upstream: Upstream) -> None:
         return
     try:
         addresses.parse(upstream.base_url)  # a literal address never reaches the resolver
-    except AddressRefused:
-        raise UpstreamRefused("The upstream's address is not allowed. An operator can allow it.") from None
+    except AddressRefused as refused:
+        raise UpstreamRefused(
+            f"This server may not call it: {refused.sentence}. An operator can allow it in TOOL_ALLOWED_HOSTS."
+        ) from None
 
 
 async def models(upstream: Upstream) -> list[str]:

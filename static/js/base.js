@@ -8,3 +8,4 @@ import "./drawer.js";
 import "./password.js";
 import "./strength.js";
 import "./submit.js";
+import "./focus.js";
