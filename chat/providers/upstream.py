@@ -42,7 +42,7 @@ def for_tenant(tenant: Tenant) -> Upstream:
     rows = _PROVIDER.rows(tenant.pk)
     pk, version, kind = rows[0] if rows else (None, None, Provider.Kind.DEFAULT)
     if kind == Provider.Kind.RESPONSES:
-        found = _known.get((pk, version))
+        found = _known.get((tenant.pk, pk, version))
         return found if found is not None else _read(pk)
     return of_kind(kind)
 
@@ -74,7 +74,7 @@ _PROVIDER = Prepared(
     lambda tenant: Provider.objects.filter(tenant=tenant, name="default").values_list("pk", "version", "kind")
 )
 _KNOWN_KEPT = 256
-_known: dict[tuple[object, ...], Upstream] = {}  # by row and version, so that a change is a miss
+_known: dict[tuple[object, ...], Upstream] = {}  # by tenant, row and version, so that a change is a miss
 
 
 def _read(pk: int) -> Upstream:
@@ -102,5 +102,5 @@ def _own(provider: Provider) -> Upstream:
         key=key.decode(),
         headers=tuple(sorted(headers.items())),
         trusted=provider.by_operator,
-        identity=(provider.pk, provider.version),
+        identity=(provider.tenant_id, provider.pk, provider.version),
     )
