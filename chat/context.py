@@ -5,14 +5,15 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
+from chat import lookup
 from chat.errors import bad_request
 from chat.models import Item
 from chat.step import SERVER_LABEL
 from chat.tools import outcome
 from chat.tools.errors import ToolError
 from chat.turn import Turn
+from tenants.access import Principal
 from tenants.models import Tenant
 
 MAX_CHAIN = 1000
@@ -135,15 +136,15 @@ def _call_output(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
     return {"type": "function_call_output", "call_id": call_id, "output": body.get("output") or ""}
 
 
-def resolve_references(readable: QuerySet[Item], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replace each ``item_reference`` by the item that it names among the `readable`. Raises ApiError 400.
+def resolve_references(principal: Principal, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Replace each ``item_reference`` by the item that it names, if the principal may read it. Raises ApiError 400.
 
     The workspace is not enough: a colleague's conversation, or a person's for a key, is as foreign as another's.
     """
     wanted = [item.get("id") for item in items if item["type"] == "item_reference"]
     if not wanted:
         return items
-    found = {row.item_id: row for row in readable.filter(item_id__in=wanted)}
+    found = {row.item_id: row for row in lookup.items(principal).filter(item_id__in=wanted)}
     resolved = []
     for index, item in enumerate(items):
         if item["type"] != "item_reference":

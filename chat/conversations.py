@@ -98,7 +98,7 @@ def _rows(conversation: Conversation) -> list[Item]:
 
 
 def _append(principal: Principal, conversation: Conversation, added: list[dict[str, Any]]) -> list[Item]:
-    resolved = context.resolve_references(lookup.items(principal), added)
+    resolved = context.resolve_references(principal, added)
     node = Response.objects.create(
         tenant=principal.tenant,
         parent=conversation.leaf,

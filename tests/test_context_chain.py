@@ -117,16 +117,16 @@ def test_reasoning_goes_back_exactly_as_it_came(cast):
 
 
 def test_a_reference_is_resolved_among_what_one_may_read_only(cast):
-    readable = lookup.items(cast.principal(cast.alice, Role.OWNER))
+    alice = cast.principal(cast.alice, Role.OWNER)
     theirs = put(make(cast.elsewhere, cast.charlie), "output", 0, assistant_says("theirs"))
     ours = put(make(cast.acme, cast.alice), "output", 0, assistant_says("ours"))
     bobs = put(make(cast.acme, cast.bob), "output", 0, assistant_says("a colleague's"))
-    found = context.resolve_references(readable, [{"type": "item_reference", "id": ours.item_id}])
+    found = context.resolve_references(alice, [{"type": "item_reference", "id": ours.item_id}])
     assert texts(found) == ["ours"]
     answers = []
     for foreign in (theirs.item_id, bobs.item_id, "item_that_never_was"):
         with pytest.raises(ApiError) as caught:
-            context.resolve_references(readable, [{"type": "item_reference", "id": foreign}])
+            context.resolve_references(alice, [{"type": "item_reference", "id": foreign}])
         answers.append((caught.value.status, caught.value.as_body()))
     assert answers[0] == answers[1] == answers[2]
 

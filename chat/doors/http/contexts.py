@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import compaction, context, creation, lookup, params
+from chat import compaction, context, creation, params
 from chat.doors.http.door import answer, door, json_object
 from chat.errors import ApiError, bad_request
 from chat.params import Create
@@ -67,7 +67,7 @@ def _context(principal: Principal, create: Create) -> tuple[Upstream, list[dict[
         raise ApiError(409, "This workspace has no model yet.", code="no_upstream") from None
     tenant = principal.tenant.id
     parent = creation.parent_of(principal, create)
-    items = context.resolve_references(lookup.items(principal), create.input)
+    items = context.resolve_references(principal, create.input)
     history = context.of_chain(tenant, parent.pk if parent else None) + context.of_input(items)
     return source, context.answered(compaction.opened(tenant, history))
 
