@@ -184,7 +184,7 @@ def _conversation(principal: Principal, create: Create, door: Door) -> Conversat
         return Conversation.objects.create(
             tenant=principal.tenant,
             created_by=principal.user if door is Door.BROWSER else None,
-            title=_title(create.input),
+            title=_title(create.input) if create.store else "",
             changed_at=timezone.now(),
         )
     return None

@@ -3,8 +3,13 @@
 import logging
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from chat import hosting, recovery
+from chat.models import ToolCall
+from chat.models.response import ENDED
 from deny_web import loop
 
 logger = logging.getLogger(__name__)
@@ -29,8 +34,20 @@ def recover() -> None:
 
 @shared_task(name="turns.sweep")
 def sweep() -> None:
-    """Hourly chores: what has expired and is nobody's any more."""
-    from django.contrib.sessions.models import Session
-    from django.utils import timezone
+    """Chores of every minute: what has expired, and what a response that stores nothing left in the ledger.
 
+    A worker may write an outcome after the turn's end has emptied its rows, so they are emptied once more here.
+    """
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    left = ToolCall.objects.filter(response__stored=False, response__status__in=ENDED, ended_at__isnull=False)
+    left.exclude(args="", result=None).update(args="", result=None)
+
+
+@worker_shutting_down.connect(dispatch_uid="chat.release_turns")
+def release_turns(**_: object) -> None:
+    """This worker is asked to go: its turns get their grace, the rest is released for another to take over."""
+    loop.submit(_stop_hosting())
+
+
+async def _stop_hosting() -> None:
+    await hosting.here().stop()

@@ -1,5 +1,6 @@
 """Settings, read from the environment once. `docs/operations.md` lists every name."""
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -22,17 +23,19 @@ def _private_folder(path: Path) -> Path:
 
 
 def _made_once(path: Path) -> str:
-    """The secret in `path`, made at the first start; O_EXCL, so that two starts at once agree on one."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """The secret in `path`, made at the first start. A link makes it appear whole and once: two starts agree."""
+    if path.exists():
         return path.read_text(encoding="ascii").strip()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     except OSError:
         raise env.BadEnvironment(f"{path} cannot be written; set DATA_DIR to a writable directory.") from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        secret = secrets.token_urlsafe(48)
-        file.write(secret + "\n")
-    return secret
+    return path.read_text(encoding="ascii").strip()
 
 
 def _is_loopback(host: str) -> bool:
@@ -108,9 +111,11 @@ TEMPLATES = [
 ]
 
 # --- database: the truth ----------------------------------------------------------------------------------------
-DB_THREADS = env.integer("DB_THREADS", 4)
 DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:///{rundir.database_path(DATA_DIR)}"))}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+_IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+# SQLite has one writer: more threads would wait for each other in its busy handler, which sleeps, and not in our queue.
+DB_THREADS = env.integer("DB_THREADS", 2 if _IS_SQLITE else 8)
+if _IS_SQLITE:
     DATABASES["default"] |= {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
@@ -157,6 +162,7 @@ CELERY_BEAT_SCHEDULE = {
     "recover-turns": {"task": "turns.recover", "schedule": 2.0, "options": {"expires": 10}},
     "recover-tool-calls": {"task": "tools.recover", "schedule": 2.0, "options": {"expires": 10}},
     "sweep-expired": {"task": "turns.sweep", "schedule": 60.0, "options": {"expires": 120}},
+    "sweep-vaults": {"task": "vault.sweep", "schedule": 60.0, "options": {"expires": 120}},
 }
 
 # --- people -----------------------------------------------------------------------------------------------------

@@ -34,15 +34,16 @@ def set_provider(
         PermissionDenied: the acting principal may not.
     """
     need(acting, Act.MODELS_WRITE)
-    operator = acting.user is None
     base_url = base_url.strip().rstrip("/")
-    if kind == Provider.Kind.RESPONSES:
-        _check_url(base_url, operator)
     headers = _checked(headers or {})
     tenant = acting.tenant
     with transaction.atomic():
         provider = Provider.objects.for_tenant(tenant).filter(name="default").first()
         provider = provider or Provider(tenant=tenant, name="default")
+        # An admin may change the model's name and leave the private address that the operator typed.
+        trusted = acting.user is None or (provider.by_operator and provider.base_url == base_url)
+        if kind == Provider.Kind.RESPONSES:
+            _check_url(base_url, trusted)
         # A kept key goes to the address that it was given for and to no other: whoever may edit the address could
         # otherwise have the key sent to a server of their own.
         kept = keep_key and provider.base_url == base_url and kind == Provider.Kind.RESPONSES
@@ -52,7 +53,7 @@ def set_provider(
             sealed_fields.seal("provider-headers", tenant.id, orjson.dumps(headers)) if headers else None
         )
         provider.kind, provider.base_url, provider.model = kind, base_url, model.strip()
-        provider.by_operator = operator
+        provider.by_operator = trusted
         provider.version = F("version") + 1 if provider.pk else 1
         provider.save()
         audit.record(tenant, "provider.write", actor=acting, subject=base_url or kind)
@@ -60,10 +61,10 @@ def set_provider(
     return provider
 
 
-def _check_url(base_url: str, operator: bool) -> None:
+def _check_url(base_url: str, trusted: bool) -> None:
     try:
         # An operator may name a server on this machine or in this network; the spelling is checked all the same.
-        addresses.read(base_url) if operator else addresses.check(base_url)
+        addresses.read(base_url) if trusted else addresses.check(base_url)
     except AddressRefused as refused:
         raise Refused(f"This address cannot be used: {refused.sentence}.") from None
 
