@@ -10,6 +10,7 @@ Labels may repeat: clients take the newest item of a label, so storing again is 
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -132,6 +133,23 @@ def delete(item_id: str, *, acting: Principal) -> str:
         item.delete()
         audit.record(acting.tenant, DELETE, actor=acting, subject=item.label, detail={"item": item_id})
     return item.label
+
+
+def restore(
+    tenant: Tenant, pk: uuid.UUID, label: str, category: str, packed: bytes, *, made: datetime, changed: datetime
+) -> None:
+    """An item as a backup has it, sealed for this workspace.
+
+    Raises:
+        InvalidValue, IntegrityError: the id is taken.
+    """
+    sealed = Sealed.unpack(packed)
+    _check(sealed, category)
+    item = SealedItem(
+        pk=pk, tenant=tenant, label=label, category=category, size=len(sealed.data), created_at=made, updated_at=changed
+    )
+    item.sealed = sealed_fields.seal(purpose(item), tenant.pk, packed)
+    item.save(force_insert=True)
 
 
 def purpose(item: SealedItem) -> str:

@@ -10,7 +10,7 @@ from django.http import Http404
 from deny_web import env
 from tenants import access
 from tenants.access import Principal
-from vault import entries, leases, rolling, row
+from vault import backup, entries, leases, rolling, row
 from vault.errors import VaultError
 
 _MOST_STDIN = 1024 * 1024  # bytes
@@ -89,6 +89,17 @@ class Command(BaseCommand):
     def _roll(self, who: Principal, **_: Any) -> None:
         rolling.roll(who.tenant, _password(), _password("NEW_VAULT_PASSWORD"), actor=who)
 
+    def _export(self, who: Principal, **_: Any) -> None:
+        if sys.stdout.isatty():
+            raise CommandError("This writes a file to stdout; send it into one: > vault.backup")
+        count = backup.export_vault(who.tenant, _password("VAULT_BACKUP_PASSPHRASE"), sys.stdout.buffer, actor=who)
+        sys.stdout.buffer.flush()
+        self.stderr.write(f"{count} entries and items.")
+
+    def _import(self, who: Principal, **_: Any) -> None:
+        count = backup.import_vault(who.tenant, _password("VAULT_BACKUP_PASSPHRASE"), sys.stdin.buffer, actor=who)
+        self.stderr.write(f"{count} entries and items.")
+
 
 _HELP = {
     "put": "store the value on stdin under LABEL; makes the label, or replaces this password's own value",
@@ -101,6 +112,8 @@ _HELP = {
     "lock": "end that now",
     "add-password": "make another compartment under NEW_VAULT_PASSWORD; on stdin, one a line, the passwords whose "
     "values shall survive. Values of a password that you leave out may be overwritten",
+    "export": "write the whole vault to stdout as one file, sealed under VAULT_BACKUP_PASSPHRASE; needs no password",
+    "import": "make SLUG's vault from such a file on stdin; SLUG may have none yet",
     "roll": "change VAULT_PASSWORD into NEW_VAULT_PASSWORD over every entry",
 }
 
