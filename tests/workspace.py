@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from openai import OpenAI
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 OWNER_PASSWORD = "tidal marmot sings at dusk 7"
 VAULT_PASSWORD = "copper lantern under nine stairs"
@@ -82,8 +83,8 @@ class Workspace:
         self.manage("tools", "load", self.slug, str(path))
         self.tools = text
 
-    def client(self, **options: Any) -> OpenAI:
-        """The SDK as anybody would set it up; closed with the test."""
+    def client(self, **options: Any) -> Any:
+        """The SDK as anybody would set it up; closed with the test. Untyped, so that tests can send plain objects."""
         made = OpenAI(api_key=self.key, base_url=f"{self.app.url}/v1", max_retries=0, timeout=60, **options)
         self.clients.append(made)
         return made
@@ -119,7 +120,7 @@ class Workspace:
 class Socket:
     """The Responses protocol over a WebSocket, one event at a time."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def send(self, **message: Any) -> None:
