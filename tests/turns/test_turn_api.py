@@ -1,6 +1,7 @@
 """A turn over /v1, with the real SDK, worker processes, an upstream and a tool's API over HTTP."""
 
 import json
+from typing import cast
 
 import pytest
 from openai import APIStatusError, NotFoundError
@@ -143,7 +144,7 @@ def test_a_foreign_id_answers_as_one_that_never_was(workspace: Workspace, other_
             stranger.responses.create(model="m", input="hi", previous_response_id=wanted)
         bodies.append((caught.value.body, chained.value.body))
     assert bodies[0] == bodies[1]
-    assert bodies[0][1]["code"] == "previous_response_not_found"
+    assert cast(dict[str, str], bodies[0][1])["code"] == "previous_response_not_found"
 
 
 def test_delete_and_input_items(workspace: Workspace, upstream):
