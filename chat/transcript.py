@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chat import approvals
 from chat.models import Conversation, Item, Response, Status
+from chat.pages import approvals as approval_pages
 from chat.pages import words
 
 MAX_TURNS = 200  # the newest; older ones stay in the store
@@ -15,7 +17,10 @@ _RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
 
 @dataclass(frozen=True)
 class Part:
-    """One output item. `kind` is markdown, refusal, reasoning, tool or function; `call` is the seam card's context."""
+    """One output item. `kind` is markdown, refusal, reasoning, tool or function; `call` is the seam card's context.
+
+    A call that a person decides is one part: where it was asked about, with what became of it.
+    """
 
     kind: str
     text: str = ""
@@ -56,10 +61,14 @@ def newest_id(conversation: Conversation) -> str:
 
 
 def turns(conversation: Conversation) -> list[Turn]:
-    """The chain that ends at the newest response, oldest first, at most `MAX_TURNS`. Two queries."""
+    """The chain that ends at the newest response, oldest first, at most `MAX_TURNS`. Two queries.
+
+    One more where calls were asked about and did not come to be made.
+    """
     chain = _chain(conversation)
     items = _items(conversation, [row.pk for row in chain])
-    return [_turn(row, items.get(row.pk, [])) for row in chain]
+    verdicts = approvals.verdicts([row.pk for row in chain if _undecided(items.get(row.pk, []))])
+    return [_turn(row, items.get(row.pk, []), verdicts) for row in chain]
 
 
 def _chain(conversation: Conversation) -> list[Response]:
@@ -81,8 +90,15 @@ def _items(conversation: Conversation, response_ids: list[str]) -> dict[str, lis
     return found
 
 
-def _turn(row: Response, items: list[Item]) -> Turn:
+def _undecided(items: list[Item]) -> set[str]:
+    """The approval requests that no call has followed."""
+    asked = {item.item_id for item in items if item.body.get("type") == "mcp_approval_request"}
+    return asked - {item.body.get("approval_request_id") for item in items} if asked else asked
+
+
+def _turn(row: Response, items: list[Item], verdicts: dict[str, str]) -> Turn:
     running = row.status in _RUNNING
+    waits = row.wait_reason == approvals.WAITS
     output = [item for item in items if item.direction == Item.Direction.OUTPUT]
     note, tone = _note(row)
     return Turn(
@@ -91,7 +107,8 @@ def _turn(row: Response, items: list[Item]) -> Turn:
         token=row.client_token or "",
         status="in_progress" if running else row.status,
         text="\n\n".join(_said(items)),
-        parts=[] if running else list(_parts(output)),  # the page replays a running response from its first event
+        # The page replays a running response from its first event; one that waits must be readable without script too.
+        parts=[] if running and not waits else list(_parts(output, verdicts)),
         note=note,
         note_tone=tone,
     )
@@ -115,13 +132,27 @@ def _said(items: Iterable[Item]) -> Iterator[str]:
             yield content if isinstance(content, str) else "\n".join(p["text"] for p in content if p.get("text"))
 
 
-def _parts(items: list[Item]) -> Iterator[Part]:
+def _parts(items: list[Item], verdicts: dict[str, str]) -> Iterator[Part]:
     kept = [item.position for item in items if not item.abandoned]
     last_kept = kept[-1] if kept else -1
+    asked = {item.item_id for item in items if item.body.get("type") == "mcp_approval_request"}
+    calls = {item.body["approval_request_id"]: item for item in items if _follows(item, asked)}
     for item in items:
+        if _follows(item, asked):
+            continue
+        item = calls.get(item.item_id, item)
         # Left out of the context after a stop looks as it is; only what was begun anew below is marked as given up.
         abandoned = item.abandoned and item.position < last_kept
-        yield from _parts_of(item.body, abandoned)
+        if item.body.get("type") == "mcp_approval_request":
+            shown = _pretty(item.body.get("arguments"))
+            call = approval_pages.card(item.body, verdicts.get(item.item_id, "stopped"), shown)
+            yield Part("tool", call=call, abandoned=abandoned)
+        else:
+            yield from _parts_of(item.body, abandoned)
+
+
+def _follows(item: Item, asked: set[str]) -> bool:
+    return item.body.get("type") == "mcp_call" and item.body.get("approval_request_id") in asked
 
 
 def _parts_of(body: dict[str, Any], abandoned: bool) -> Iterator[Part]:
@@ -161,8 +192,15 @@ def tool_call(body: dict[str, Any]) -> dict[str, Any]:
         "result": _pretty(body.get("output")),
         **{name: request.get(name) or "" for name in ("method", "host", "path", "status", "credential")},
         "quiet": "" if request.get("status") else words.TOOLS["unanswered" if request.get("host") else "unsent"],
-        "reason": "" if ended_well else words.say(words.TOOLS, code or state),
+        "reason": "" if ended_well else _reason(body, code or state),
     }
+
+
+def _reason(body: dict[str, Any], code: str) -> str:
+    verdict = body.get("deny_web:approval")
+    if code == "denied" and verdict in ("denied", "expired"):
+        return words.APPROVALS[verdict]
+    return words.say(words.TOOLS, code)
 
 
 def _error_code(body: dict[str, Any]) -> str:

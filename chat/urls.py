@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from chat.pages import conversation, edit, models, tool_start, tools
+from chat.pages import approvals, conversation, edit, models, tool_start, tools
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/chat/", conversation.new, name="chat"),
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/chat/<str:conversation_id>/turns/", conversation.turns, name="conversation_turns"),
     path("t/<slug:slug>/chat/<str:conversation_id>/rename/", edit.rename, name="conversation_rename"),
     path("t/<slug:slug>/chat/<str:conversation_id>/delete/", edit.delete, name="conversation_delete"),
+    path("t/<slug:slug>/chat/approvals/<str:request_id>/", approvals.decide, name="approval"),
     path("start/<slug:slug>/model/", models.step, name="start_model"),
     path("t/<slug:slug>/console/models/", models.show, name="models"),
     path("t/<slug:slug>/console/models/test/", models.test, name="models_test"),

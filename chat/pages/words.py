@@ -53,6 +53,19 @@ TOOLS: Final[Words] = {
     "other": "The call brought no result.",
 }
 
+# A call that a person decides, by what became of the question.
+APPROVALS: Final[Words] = {
+    "waiting": "Read the arguments, then approve or deny the call.",
+    "unsent": "Nothing is sent before a person approves.",
+    "approved": "Approved.",
+    "denied": "Denied, so nothing was sent.",
+    "expired": "Nobody decided in time, so nothing was sent.",
+    "stopped": "Stopped before anybody decided. Nothing was sent.",
+    "late": "This call does not wait any more. It was decided elsewhere, or stopped.",
+    "failed": "The decision did not arrive. Try again.",
+    "other": "Nobody has to decide this call any more.",
+}
+
 # About the page itself.
 PAGE: Final[Words] = {
     "reconnecting": "The connection is gone. Trying again; nothing is lost.",
@@ -76,6 +89,7 @@ FOR_SCRIPT: Final[dict[str, Words]] = {
     "incomplete": INCOMPLETE,
     "tools": TOOLS,
     "states": STATE_OF_CODE,
+    "approvals": APPROVALS,
     "page": PAGE,
 }
 

@@ -1,8 +1,9 @@
-/* The items of an answer: message, reasoning, tool call, and a call that the client must make.
+/* The items of an answer: message, reasoning, tool call, a call that waits for a person, and one that the client must make.
  *
  * Each view has `element`, `apply(event, kind, action, announcer)` for its streamed parts, `done(item, announcer)` when
  * it is final, `settle(item)` to equal what is stored, `close()` when the turn ends, and `broken`, true when it broke off.
  */
+import { ApprovalCard } from "./approvals.js";
 import { MarkdownView } from "./markdown.js";
 import { ToolCard } from "./toolcard.js";
 import { say } from "./words.js";
@@ -129,9 +130,41 @@ export class ReasoningView {
   }
 }
 
-export class ToolView {
+export class ApprovalView {
   constructor(item) {
-    this.card = new ToolCard(item);
+    this.card = new ApprovalCard(item);
+    this.element = this.card.element;
+    this.asks = item.id;
+    this.broken = false;
+    this.taken = false; // by the call that was decided
+  }
+
+  /** The view of the call, in the card that asked. */
+  decided(item) {
+    this.taken = true;
+    return new ToolView(item, this.element);
+  }
+
+  done(item, announcer) {
+    this.broken = item.status === "incomplete";
+    this.settle(item);
+    announcer.say(`${this.element.getAttribute("aria-label")}. ${this.element.querySelector(".seam-reason").textContent}`);
+  }
+
+  settle(item) {
+    if (this.taken) return;
+    if (this.broken) this.close();
+    else this.card.update(item);
+  }
+
+  close() {
+    if (!this.taken) this.card.abandon();
+  }
+}
+
+export class ToolView {
+  constructor(item, element) {
+    this.card = new ToolCard(item, element);
     this.element = this.card.element;
     this.broken = false;
   }

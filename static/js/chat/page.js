@@ -1,5 +1,6 @@
 /* The chat page: puts the parts together and decides what happens when a message is sent, answered or refused. */
 import { Announcer } from "./announce.js";
+import { Approvals } from "./approvals.js";
 import { Composer } from "./composer.js";
 import { Pending } from "./pending.js";
 import { Rail } from "./rail.js";
@@ -24,6 +25,7 @@ class ChatPage {
     this.transcript = new Transcript(this.find("[data-transcript]"), { announcer: this.announcer, onRetry: (turn) => this.retry(turn) });
     this.scroller = new Scroller(this.find("[data-pane]"), this.find("[data-newest]"));
     this.vault = new Vault(this.find("[data-vault]"), document.getElementById("unlock"));
+    this.approvals = new Approvals(root, { announcer: this.announcer, send: (id, approve) => this.socket.approve(id, approve) });
     this.pending = new Pending(this.slug);
     this.composer = new Composer(this.find("[data-composer]"), { draftKey: this.#draftKey(), onSend: (text) => this.send(text), onStop: () => this.stop() });
     this.sync = new Sync({ known: () => this.transcript.lastId, onChange: () => this.refresh(), onGone: () => this.composer.close(say("page", "deleted")) });
@@ -55,6 +57,8 @@ class ChatPage {
     on("event", (detail) => this.received(detail));
     on("refused", (frame) => this.refused(frame));
     on("gone", (frame) => this.gone(frame));
+    on("approval", (frame) => this.approvals.decided(frame.approval_request_id, frame.state));
+    on("snapshot", ({ response }) => this.transcript.turns.get(response.id)?.rebuild(response));
     on("vault", (frame) => this.vault.show(frame));
     on("active", (frame) => this.activeElsewhere(frame));
     on("up", () => this.#connection(""));
@@ -152,6 +156,10 @@ class ChatPage {
 
   refused(frame) {
     const sentence = frame.error?.message ?? say("page", "unreachable");
+    if (frame["deny_web:approval_request_id"]) {
+      this.approvals.refused(frame["deny_web:approval_request_id"], frame.error?.code);
+      return;
+    }
     const followed = this.transcript.turns.get(frame["deny_web:response_id"]);
     if (followed) {
       followed.article.dataset.status = "failed";

@@ -4,7 +4,7 @@
  * a reconnect each open response is followed from there, so that nothing is missing and nothing is applied twice.
  *
  * Events that it dispatches (detail is the frame): "event" (a Responses event of one response), "refused" (an error
- * frame), "vault", "active", "gone"; and without detail "up", "down", "signed-out", "forbidden".
+ * frame), "vault", "active", "gone", "approval" (a call was decided), "snapshot" (all of an answer that waits); and without detail "up", "down", "signed-out", "forbidden".
  */
 const PING_EVERY = 20_000; // ms
 const SILENCE = 30_000; // ms without any frame, after which a connection that once answered a ping is taken for dead
@@ -14,7 +14,7 @@ const SIGNED_OUT = 4401;
 const FORBIDDEN = 4403;
 const NOT_FOUND = 4404;
 const ENDINGS = new Set(["response.completed", "response.incomplete", "response.failed", "response.cancelled"]);
-const OWN_FRAMES = { "deny_web:vault": "vault", "deny_web:active": "active", "deny_web:gone": "gone", error: "refused" };
+const OWN_FRAMES = { "deny_web:vault": "vault", "deny_web:active": "active", "deny_web:gone": "gone", "deny_web:approval": "approval", "deny_web:snapshot": "snapshot", error: "refused" };
 
 export class ChatSocket extends EventTarget {
   constructor(url) {
@@ -59,6 +59,13 @@ export class ChatSocket extends EventTarget {
     this.#send({ type: "deny_web:stop", response_id: responseId });
   }
 
+  /** Decides a tool call; answers false where there is no connection. */
+  approve(requestId, approve) {
+    if (!this.isOpen) return false;
+    this.#send({ type: "deny_web:approve", approval_request_id: requestId, approve });
+    return true;
+  }
+
   /** The send with this token needs no repeating any more. */
   settle(token) {
     this.pending.delete(token);
@@ -95,6 +102,7 @@ export class ChatSocket extends EventTarget {
     }
     const name = OWN_FRAMES[frame.type];
     if (name === "gone") this.#end(frame.response.id);
+    if (name === "snapshot") this.seen.set(frame.response.id, frame.sequence_number);
     if (name) this.dispatchEvent(new CustomEvent(name, { detail: frame }));
     else this.#number(frame);
   }

@@ -6,8 +6,11 @@ import { say } from "./words.js";
 const TICK = 100; // ms
 
 export class ToolCard {
-  constructor(item) {
-    this.element = createSeam({ name: item.name ?? "", state: "queued", quiet: say("tools", "queued") });
+  /** `element` is the card of the request that the call follows, if a person was asked. */
+  constructor(item, element) {
+    this.element = element ?? createSeam({ name: item.name ?? "" });
+    this.element.querySelector(".seam-actions").replaceChildren();
+    updateSeam(this.element, { state: "queued", quiet: say("tools", "queued"), reason: "" });
     this.arguments = "";
     this.startedAt = 0;
     this.update(item);
@@ -70,8 +73,14 @@ function outcome(item) {
     time: request.duration_ms === undefined || request.duration_ms === null ? "" : `${request.duration_ms} ms`,
     credential: request.credential ?? "",
     quiet: request.status ? "" : say("tools", request.host ? "unanswered" : "unsent"),
-    reason: endedWell ? "" : say("tools", code || state),
+    reason: endedWell ? "" : reason(item, code || state),
   };
+}
+
+function reason(item, code) {
+  const verdict = item["deny_web:approval"];
+  if (code === "denied" && ["denied", "expired"].includes(verdict)) return say("approvals", verdict);
+  return say("tools", code);
 }
 
 function errorCode(item) {

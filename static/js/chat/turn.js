@@ -4,7 +4,7 @@
  * a reader that joins late may have missed the ones before.
  */
 import { copy } from "../copy.js";
-import { FunctionView, MessageView, ReasoningView, ToolView } from "./items.js";
+import { ApprovalView, FunctionView, MessageView, ReasoningView, ToolView } from "./items.js";
 import { say } from "./words.js";
 
 const STATUS_OF_ENDING = {
@@ -13,7 +13,7 @@ const STATUS_OF_ENDING = {
   "response.failed": "failed",
   "response.cancelled": "cancelled",
 };
-const VIEW_OF_ITEM = { message: MessageView, mcp_call: ToolView, reasoning: ReasoningView, function_call: FunctionView };
+const VIEW_OF_ITEM = { message: MessageView, mcp_call: ToolView, mcp_approval_request: ApprovalView, reasoning: ReasoningView, function_call: FunctionView };
 const VIEW_OF_EVENT = {
   output_text: MessageView,
   refusal: MessageView,
@@ -32,6 +32,7 @@ export class Turn {
     this.items = new Map(); // output index -> view
     this.list = article.querySelector("[data-items]");
     this.foot = article.querySelector("[data-foot]");
+    this.written = this.active && this.list.childElementCount > 0; // by the server: it waits; its events tell it again
     this.#bindFoot();
   }
 
@@ -44,6 +45,7 @@ export class Turn {
   }
 
   apply(event) {
+    if (this.written) this.#clear();
     const [, kind, action] = event.type.split(".");
     if (event.type in STATUS_OF_ENDING) this.#finish(STATUS_OF_ENDING[event.type], event.response);
     else if (kind === "output_item") this.#item(event, action);
@@ -52,11 +54,16 @@ export class Turn {
 
   /** The event log is gone: show what is stored instead. */
   rebuild(response) {
-    this.items.clear();
-    this.list.replaceChildren();
+    this.#clear();
     (response.output ?? []).forEach((item, index) => this.#item({ item, output_index: index }, "done"));
     if (response.status in { queued: 1, in_progress: 1 }) return;
     this.#finish(response.status, response);
+  }
+
+  #clear() {
+    this.written = false;
+    this.items.clear();
+    this.list.replaceChildren();
   }
 
   #part(event, kind, action) {
@@ -84,8 +91,9 @@ export class Turn {
   #view(index, View, item) {
     let view = this.items.get(index);
     if (view) return view;
-    view = new View(item);
+    view = this.#decided(item) ?? new View(item);
     this.items.set(index, view);
+    if (view.element.parentNode === this.list) return view;
     view.element.dataset.index = index;
     const later = [...this.list.children].find((child) => Number(child.dataset.index) > index);
     this.list.insertBefore(view.element, later ?? null);
@@ -93,7 +101,19 @@ export class Turn {
     return view;
   }
 
+  /** A call that a person decided goes on in the card that asked. */
+  #decided(item) {
+    const asked = item.approval_request_id && [...this.items.values()].find((view) => view.asks === item.approval_request_id);
+    return asked ? asked.decided(item) : undefined;
+  }
+
   #finish(status, response) {
+    // A reader that came after the log was gone has seen only the end of it.
+    const missed = (response.output ?? []).some((item, index) => item.type in VIEW_OF_ITEM && !this.items.has(index));
+    if (missed) {
+      this.rebuild({ ...response, status });
+      return;
+    }
     // What was counted out must equal what is stored; a difference is repaired rather than shown.
     (response.output ?? []).forEach((item, index) => this.items.get(index)?.settle?.(item));
     for (const view of this.items.values()) view.close?.();
