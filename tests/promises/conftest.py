@@ -15,42 +15,42 @@ from tests.workspace import Workspace, make_workspace
 
 
 @pytest.fixture(scope="package")
-def _api_server() -> Iterator[tool_api.ToolApi]:
+def api_server() -> Iterator[tool_api.ToolApi]:
     with tool_api.running() as api:
         yield api
 
 
 @pytest.fixture
-def api(_api_server: tool_api.ToolApi) -> tool_api.ToolApi:
+def api(api_server: tool_api.ToolApi) -> tool_api.ToolApi:
     """The HTTP API that tools call; nothing recorded yet."""
-    _api_server.requests.clear()
-    return _api_server
+    api_server.requests.clear()
+    return api_server
 
 
 @pytest.fixture(scope="package")
-def app(migrated_dir: Path, _api_server: tool_api.ToolApi) -> Iterator[App]:
-    with app_beside(migrated_dir, _api_server) as running:
+def app(migrated_dir: Path, api_server: tool_api.ToolApi) -> Iterator[App]:
+    with app_beside(migrated_dir, api_server) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def _upstream_server() -> Iterator[Upstream]:
+def upstream_server() -> Iterator[Upstream]:
     with upstream_running() as server:
         yield server
 
 
 @pytest.fixture
-def upstream(_upstream_server: Upstream) -> Iterator[Upstream]:
+def upstream(upstream_server: Upstream) -> Iterator[Upstream]:
     """The upstream, empty; fails where the script and the requests do not agree."""
-    _upstream_server.reset()
-    yield _upstream_server
-    _upstream_server.assert_used()
+    upstream_server.reset()
+    yield upstream_server
+    upstream_server.assert_used()
 
 
 @pytest.fixture(scope="package")
-def _made(app: App, _upstream_server: Upstream) -> Workspace:
+def _made(app: App, upstream_server: Upstream) -> Workspace:
     made = make_workspace(app, "acme")
-    made.use_upstream(_upstream_server.url)
+    made.use_upstream(upstream_server.url)
     made.put_secret()
     return made
 
@@ -66,10 +66,10 @@ def workspace(_made: Workspace) -> Iterator[Workspace]:
 
 
 @pytest.fixture(scope="package")
-def other_workspace(app: App, _upstream_server: Upstream) -> Iterator[Workspace]:
+def other_workspace(app: App, upstream_server: Upstream) -> Iterator[Workspace]:
     """A workspace that has nothing to do with `acme`."""
     made = make_workspace(app, "elsewhere")
-    made.use_upstream(_upstream_server.url)
+    made.use_upstream(upstream_server.url)
     yield made
     made.close()
 

@@ -59,35 +59,35 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def loud_app(migrated_dir: Path, _api_server: ToolApi) -> Iterator[App]:
-    with app_beside(migrated_dir, _api_server, LOG_LEVEL="DEBUG") as running:
+def loud_app(migrated_dir: Path, api_server: ToolApi) -> Iterator[App]:
+    with app_beside(migrated_dir, api_server, LOG_LEVEL="DEBUG") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def searched(loud_app: App, _api_server: ToolApi, _upstream_server: Upstream) -> Searched:
-    _upstream_server.reset()
-    _api_server.requests.clear()
+def searched(loud_app: App, api_server: ToolApi, upstream_server: Upstream) -> Searched:
+    upstream_server.reset()
+    api_server.requests.clear()
     planted = {hand: canary() for hand in HANDS}
     evidence, controls = Evidence(loud_app), dict[str, bytes]()
     with Monitor(loud_app) as monitor:
         workspace = make_workspace(loud_app, "acme")
         header = f"X-Tenant-Secret: {planted['upstream header']}"
         workspace.manage(
-            *("provider", "set", "acme", "--base-url", _upstream_server.url, "--model", "scripted", "--header", header),
+            *("provider", "set", "acme", "--base-url", upstream_server.url, "--model", "scripted", "--header", header),
             stdin=planted["upstream key"],
         )
         workspace.put_secret(planted["command"], LABEL)
-        day = Day(workspace, _api_server)
+        day = Day(workspace, api_server)
         workspace.load_tools(*day.tools(LABEL))
         workspace.unlock()
         with closing(people.owner(workspace)) as owner:
             shown = _hands_on_the_vault(workspace, owner, planted)
             evidence.look()
-            _turn_with_every_ending(workspace, day, evidence, _upstream_server)
-            call_ids = _worker_that_fails_and_dies(workspace, day, evidence, _upstream_server)
+            _turn_with_every_ending(workspace, day, evidence, upstream_server)
+            call_ids = _worker_that_fails_and_dies(workspace, day, evidence, upstream_server)
             _try_in_the_console(workspace, owner)
-            _upstream_that_complains(workspace, evidence, _upstream_server, planted["upstream key"])
+            _upstream_that_complains(workspace, evidence, upstream_server, planted["upstream key"])
             pages = _every_page(workspace, owner)
         _every_stored_answer(workspace, evidence)
         evidence.look()
@@ -97,7 +97,7 @@ def searched(loud_app: App, _api_server: ToolApi, _upstream_server: Upstream) ->
     evidence.end()
     for what, answer in pages:
         evidence.add("pages", what.encode() + answer.raw)
-    prompts = _upstream_server.requests()
+    prompts = upstream_server.requests()
     for request in prompts:
         hidden = {"authorization", "x-tenant-secret"}  # where the upstream's own secrets belong
         kept = request | {"headers": {k: v for k, v in request["headers"].items() if k not in hidden}}
@@ -108,7 +108,7 @@ def searched(loud_app: App, _api_server: ToolApi, _upstream_server: Upstream) ->
     controls = dict.fromkeys(("database", "valkey", "valkey's commands", "prompts", "api", "frames", "pages"), marker)
     controls |= {"broker": call_ids[0].encode(), "log": f"call {call_ids[0]} was left behind".encode()}
     controls |= {"files": marker, "processes": str(loud_app.data_dir).encode()}
-    sent = [seen.headers.get("authorization", "") + seen.target for seen in _api_server.requests]
+    sent = [seen.headers.get("authorization", "") + seen.target for seen in api_server.requests]
     return Searched(planted, workspace, evidence, controls, shown, sent)
 
 
