@@ -120,8 +120,12 @@ def test_a_wrong_key_is_said_plainly(alice: Client, allowed: Upstream) -> None:
     assert KEY not in str(answer)
 
 
-def test_private_addresses_are_refused_by_the_test_too(alice: Client) -> None:
-    assert not alice.post(f"{PAGE}test/", form("http://127.0.0.1:9/v1")).json()["ok"]
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://localhost:9/v1"])
+def test_private_addresses_are_refused_by_the_test_too(alice: Client, address: str) -> None:
+    answer = alice.post(f"{PAGE}test/", form(address)).json()
+    assert not answer["ok"]
+    assert "private address" in answer["sentence"] or "address is private" in answer["sentence"]
+    assert "TOOL_ALLOWED_HOSTS" in answer["sentence"]
 
 
 @pytest.mark.parametrize(

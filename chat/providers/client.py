@@ -96,9 +96,14 @@ def _refuse_private(upstream: Upstream) -> None:
     try:
         addresses.parse(upstream.base_url)  # a literal address never reaches the resolver
     except AddressRefused as refused:
-        raise UpstreamRefused(
-            f"This server may not call it: {refused.sentence}. An operator can allow it in TOOL_ALLOWED_HOSTS."
-        ) from None
+        raise not_allowed(refused) from None
+
+
+def not_allowed(refused: AddressRefused) -> UpstreamRefused:
+    """The error of an address that this server may not call."""
+    return UpstreamRefused(
+        f"This server may not call it: {refused.sentence}. An operator can allow it in TOOL_ALLOWED_HOSTS."
+    )
 
 
 async def models(upstream: Upstream) -> list[str]:

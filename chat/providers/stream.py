@@ -14,9 +14,10 @@ import httpx2
 import orjson
 
 from chat.providers import sse
-from chat.providers.client import MAX_RETRIES, TIMEOUT, Client, client, of_status, seconds
+from chat.providers.client import MAX_RETRIES, TIMEOUT, Client, client, not_allowed, of_status, seconds
 from chat.providers.errors import ProviderError, UpstreamCut, UpstreamMalformed, UpstreamTimeout, UpstreamUnavailable
 from chat.providers.upstream import Upstream
+from tenants.addresses import AddressRefused
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 8.0  # seconds
 _LONGEST_RETRY_AFTER = 60.0  # a longer one is for the client to wait
@@ -56,6 +57,8 @@ async def _answer(to: Client, content: bytes) -> httpx2.Response:
         try:
             request = httpx2.Request("POST", to.url, headers=to.headers, content=content, extensions=_EXTENSIONS)
             response = await to.transport.handle_async_request(request)
+        except AddressRefused as refused:  # by the resolver: the name leads to a private address
+            raise not_allowed(refused) from None
         except httpx2.TimeoutException:
             error = UpstreamTimeout()
         except (httpx2.HTTPError, httpx2.StreamError, OSError):
