@@ -101,6 +101,18 @@ def test_the_cursor_stands_in_the_refused_field(visit: Visit) -> None:
     assert (refused, focused) == ("id_label", ""), "without a refusal a page that is more than a form moves nothing"
 
 
+def test_the_drawer_takes_the_focus_and_gives_it_back(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 800})
+    button, drawer = visit.page.locator("[data-drawer]"), visit.page.locator("#rail")
+    expect(drawer).to_be_hidden()
+    button.click()
+    expect(drawer).to_be_visible()
+    assert drawer.evaluate("drawer => drawer.contains(document.activeElement)")
+    visit.page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(button).to_be_focused()
+
+
 def test_a_copied_secret_leaves_the_clipboard_after_a_minute_and_the_page_says_so(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Copy the key").click()
     expect(visit.page.get_by_role("status")).to_contain_text("cleared in a minute")
