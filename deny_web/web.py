@@ -10,6 +10,7 @@ import uvicorn
 
 from deny_web import env
 from deny_web.children import GRACE
+from vault import memory
 
 
 class Server(uvicorn.Server):
@@ -41,6 +42,7 @@ def config() -> uvicorn.Config:
 
 def main() -> None:
     """Serve until SIGTERM."""
+    memory.harden()
     # "Cancel N running task(s)" is what the end of the grace means, nothing to report as an error.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "graceful shutdown exceeded" not in record.msg)
     # Not uvicorn's own `fd`, which takes every descriptor for a unix socket: without TCP_NODELAY, which is then never

@@ -121,7 +121,7 @@ def test_a_row_that_was_written_over_is_wiped_from_the_file(vault: Vault) -> Non
 def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both places for derivations are taken, and nobody waits long."""
     monkeypatch.setattr(derivation, "PATIENCE", 0.05)
-    with derivation._turn(), derivation._turn():
+    with derivation.turn(), derivation.turn():
         yield
 
 
@@ -133,6 +133,6 @@ def test_a_third_derivation_waits_and_then_is_told_busy(vault: Vault, crowded: N
 
 def test_a_full_queue_is_told_busy_at_once(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derivation, "WAITING", 0)
-    with derivation._turn(), derivation._turn(), pytest.raises(Busy):
+    with derivation.turn(), derivation.turn(), pytest.raises(Busy):
         leases.unlock(vault.tenant, FIRST, actor="operator")
     assert leases.unlock(vault.tenant, FIRST, actor="operator").id

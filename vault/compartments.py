@@ -17,9 +17,10 @@ from django.utils import timezone
 from tenants import audit, strength
 from tenants.access import Principal
 from tenants.models import Tenant
-from vault import derivation, header, outer
+from vault import derivation, header, outer, scrub
 from vault.errors import Busy, InvalidPassword, NoVault, VaultError, VaultExists, WrongPassword
 from vault.header import Compartment
+from vault.memory import Key
 from vault.models import VaultHeader, VaultStage
 
 Actor = Principal | str
@@ -40,11 +41,11 @@ class Opened:
     compartment: Compartment = field(repr=False)
     right: bool = field(repr=False)
 
-    def key(self, password: str) -> bytes:
+    def key(self, password: str) -> Key:
         """The compartment key of a password in this vault; one derivation."""
         return derivation.compartment_key(password, self.salt)
 
-    def find(self, key: bytes) -> Compartment | None:
+    def find(self, key: Key) -> Compartment | None:
         return header.find(self.header, self.vault_id, key)
 
 
@@ -141,6 +142,7 @@ def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: 
             raise Busy
         if verb == WRITE:
             refuse_while_changing(tenant)
+            scrub.soon()
         mark, outcome = transaction.savepoint(), Outcome()
         yield outcome
         refusal = outcome.refusal if opened.right else WrongPassword()

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from argon2.low_level import Type, hash_secret_raw
 
 from vault.errors import Busy, InvalidPassword
+from vault.memory import Key
 
 PASSES = 3
 MEMORY = 64 * 1024  # KiB
@@ -29,7 +30,7 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 _inside = 0
 
 
-def compartment_key(password: str, salt: bytes) -> bytes:
+def compartment_key(password: str, salt: bytes) -> Key:
     """The 32-byte key of a password. Takes about 0.1 s and 64 MiB.
 
     Raises:
@@ -38,8 +39,17 @@ def compartment_key(password: str, salt: bytes) -> bytes:
     """
     secret = _normal(password)
     with turn():
-        return hash_secret_raw(
-            secret, salt, time_cost=PASSES, memory_cost=MEMORY, parallelism=1, hash_len=32, type=Type.ID, version=0x13
+        return Key(
+            hash_secret_raw(
+                secret,
+                salt,
+                time_cost=PASSES,
+                memory_cost=MEMORY,
+                parallelism=1,
+                hash_len=32,
+                type=Type.ID,
+                version=0x13,
+            )
         )
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from tenants import audit
 from tenants.models import Tenant
-from vault import compartments, labels, row, storage, worker
+from vault import compartments, labels, row, scrub, storage, worker
 from vault.compartments import WRITE, Actor, acting
 from vault.errors import Busy, CredentialNotFound, InvalidValue, NoValue
 from vault.models import VaultEntry
@@ -127,6 +127,7 @@ def purge(tenant: Tenant, label: str, *, actor: Actor, password: str | None = No
         return
     with transaction.atomic():
         compartments.refuse_while_changing(tenant)
+        scrub.soon()
         refusal = _remove(tenant, label)
         if refusal:
             raise refusal

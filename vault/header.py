@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vault.errors import NoRoom
-from vault.sealing import KEY, VERSION, Random, empty, open_slot, seal, size
+from vault.memory import Key
+from vault.sealing import KEY, VERSION, Random, empty, open_key, seal, size
 
 SLOTS = 8
 LABEL = b"deny-web/v1/header"
@@ -31,7 +32,7 @@ class Compartment:
 
     number: int
     place: int = field(repr=False)
-    master_key: bytes = field(repr=False)
+    master_key: Key = field(repr=False)
 
 
 def create(vault_id: bytes, key: bytes, *, random: Random = os.urandom) -> bytes:
@@ -63,7 +64,7 @@ def add(
         raise NoRoom
     number = _pick(numbers, random)
     place = number if number in places else _pick(places, random)
-    return replace(header, vault_id, key, Compartment(number, place, random(KEY)), random=random)
+    return replace(header, vault_id, key, Compartment(number, place, Key(random(KEY))), random=random)
 
 
 def replace(
@@ -71,15 +72,23 @@ def replace(
 ) -> bytes:
     """The header with `compartment` written at its place under `key`; the other seven slots stay byte for byte."""
     slots = _slots(header)
-    plaintext = bytes([compartment.number]) + compartment.master_key
-    slots[compartment.place] = seal(key, LABEL, plaintext.ljust(_PLAIN, b"\0"), VERSION + vault_id, random=random)
+    plaintext = packed(compartment)
+    slots[compartment.place] = seal(key, LABEL, plaintext, VERSION + vault_id, random=random)
     return b"".join(slots)
+
+
+def packed(compartment: Compartment) -> Key:
+    """A compartment as a slot's plaintext, in the header and in a lease."""
+    plaintext = Key(_PLAIN)
+    plaintext[0] = compartment.number
+    plaintext[1 : 1 + KEY] = compartment.master_key
+    return plaintext
 
 
 def nobody(*, random: Random = os.urandom) -> Compartment:
     """A compartment that owns nothing, so that a wrong password walks the same path as a right one."""
     number = _pick(range(SLOTS), random)
-    return Compartment(number, number, random(KEY))
+    return Compartment(number, number, Key(random(KEY)))
 
 
 def _slots(header: bytes) -> list[bytes]:
@@ -87,10 +96,10 @@ def _slots(header: bytes) -> list[bytes]:
 
 
 def _read(slot: bytes, place: int, vault_id: bytes, key: bytes) -> Compartment | None:
-    plaintext = open_slot(key, LABEL, slot, VERSION + vault_id)
+    plaintext = open_key(key, LABEL, slot, VERSION + vault_id)
     if plaintext is None or len(plaintext) != _PLAIN or plaintext[0] >= SLOTS or any(plaintext[1 + KEY :]):
         return None
-    return Compartment(plaintext[0], place, plaintext[1 : 1 + KEY])
+    return Compartment(plaintext[0], place, Key(memoryview(plaintext)[1 : 1 + KEY]))
 
 
 def _pick(options: Sequence[int], random: Random) -> int:

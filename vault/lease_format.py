@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from vault import sealing, server_keys
+from vault import header, sealing, server_keys
 from vault.errors import UnknownServerKey
 from vault.header import Compartment
+from vault.memory import Key
 from vault.sealing import KEY, VERSION
 
 LABEL = b"deny-web/v1/lease"
 _HEAD = struct.Struct(">IBQQ46s")
-_PLAIN = 64
 LONGEST_TTL = 7 * 24 * 3600  # seconds
 
 
@@ -43,8 +43,7 @@ def seal(lease: Lease, tenant_id: UUID, compartment: Compartment) -> bytes:
     key = server_keys.current()
     expiry = round(lease.expires_at.timestamp() * 1000)
     head = _HEAD.pack(key.id, lease.unattended, expiry, lease.header_version, lease.id.encode())
-    plaintext = (bytes([compartment.number]) + compartment.master_key).ljust(_PLAIN, b"\0")
-    return head + sealing.seal(key.secret, LABEL, plaintext, _aad(tenant_id, head))
+    return head + sealing.seal(key.secret, LABEL, header.packed(compartment), _aad(tenant_id, head))
 
 
 def parse(stored: bytes | None) -> Lease | None:
@@ -70,8 +69,10 @@ def open_stored(stored: bytes, tenant_id: UUID) -> Compartment | None:
         secret = server_keys.by_id(key_id).secret
     except UnknownServerKey:
         return None
-    plaintext = sealing.open_slot(secret, LABEL, stored[_HEAD.size :], _aad(tenant_id, head))
-    return Compartment(plaintext[0], plaintext[0], plaintext[1 : 1 + KEY]) if plaintext else None
+    plaintext = sealing.open_key(secret, LABEL, stored[_HEAD.size :], _aad(tenant_id, head))
+    if plaintext is None:
+        return None
+    return Compartment(plaintext[0], plaintext[0], Key(memoryview(plaintext)[1 : 1 + KEY]))
 
 
 def _aad(tenant_id: UUID, head: bytes) -> bytes:

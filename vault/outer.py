@@ -51,4 +51,5 @@ def open_row(stored: bytes | memoryview, vault_id: bytes, row_id: bytes) -> byte
 
 def _fernet(key: ServerKey, vault_id: bytes, row_id: bytes) -> FernetBytes:
     both = derive(key.secret, salt=vault_id, info=_LABEL + row_id, length=2 * KEY)
-    return FernetBytes(both[:KEY], FernetSigner(both[KEY:]))
+    # The library wants bytes; a server key is in memory anyway.
+    return FernetBytes(bytes(both[:KEY]), FernetSigner(bytes(both[KEY:])))

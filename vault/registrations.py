@@ -1,19 +1,28 @@
 """This app's console section, overview line and onboarding step."""
 
+from typing import Any
+
+from celery.signals import worker_init
+
 from tenants import console, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
 from tenants.models import Tenant
 from tenants.onboarding import Step
-from vault import compartments
+from vault import compartments, memory
 from vault.models import VaultEntry
 from vault.pages import start
 
 
 def register_all() -> None:
+    worker_init.connect(_harden, dispatch_uid="vault.harden")
     console.register(Section("vault", "Vault", "Vault", "vault", "vault", Act.READ, 110))
     console.register_todo(Todo("vault", 10, _missing))
     onboarding.register(Step(start.STEP, "Set the vault password", 20, "start_vault", compartments.exists))
+
+
+def _harden(**_: Any) -> None:
+    memory.harden()
 
 
 def _missing(tenant: Tenant) -> str | None:

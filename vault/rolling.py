@@ -1,11 +1,12 @@
 """Changing passwords: `roll` replaces one's own, `add_password` makes another compartment.
 
-Both seal the header and every row afresh, raise every version, write one slot of every row anew, end the lease and leave
-one `vault.write` in the audit trail: an extra compartment would show if the act that makes it looked like nothing else.
+Both seal the header and every row afresh, raise every version, write one slot of every row anew, end the lease and
+leave one `vault.write` in the audit trail: an extra compartment would show if the act that makes it looked like
+nothing else.
 
 The work is staged (`vault.staging`) and swapped in at the end, whole or not at all. Interrupted at any point, the old
-passwords hold; the same call with the same passwords goes on where it was. Tools work on until the swap, acts that write
-are told "busy".
+passwords hold; the same call with the same passwords goes on where it was. Tools work on until the swap, acts that
+write are told "busy".
 """
 
 import os
@@ -20,6 +21,7 @@ from vault import compartments, header, leases, staging, storage
 from vault.compartments import RUNNING, Actor
 from vault.errors import Busy, InvalidPassword, NoRoom, VaultError, WrongPassword
 from vault.header import Compartment
+from vault.memory import Key
 from vault.models import VaultEntry, VaultStage
 from vault.sealing import KEY
 from vault.staging import Change, Told
@@ -27,8 +29,8 @@ from vault.staging import Change, Told
 _TAKEN = "This password opens something here already. Choose another one."
 # True whether it was wrong all along or until a moment ago, so it tells nothing.
 _MAYBE_DONE = (
-    "This password opens nothing here. Nothing was changed. If a change was cut off just before it said that it is done, "
-    "the new password is the one."
+    "This password opens nothing here. Nothing was changed. If a change was cut off just before it said that it is "
+    "done, the new password is the one."
 )
 _ROUNDS = 5  # of staging what was written meanwhile
 
@@ -55,7 +57,7 @@ def roll(tenant: Tenant, old: str, new: str, *, actor: Actor, told: Told | None 
     key, mine, vault_id = opened.key(new), opened.compartment, opened.vault_id
 
     def begin() -> bytes:
-        return header.replace(opened.header, vault_id, key, replace(mine, master_key=os.urandom(KEY)))
+        return header.replace(opened.header, vault_id, key, replace(mine, master_key=Key(os.urandom(KEY))))
 
     def goes_on(found: Compartment) -> bool:
         return (found.number, found.place) == (mine.number, mine.place)
@@ -69,9 +71,7 @@ def roll(tenant: Tenant, old: str, new: str, *, actor: Actor, told: Told | None 
     _run(tenant, Change(opened, key, begin, goes_on, rewrite), refusal, actor, told)
 
 
-def add_password(
-    tenant: Tenant, new: str, survivors: Iterable[str], *, actor: Actor, told: Told | None = None
-) -> None:
+def add_password(tenant: Tenant, new: str, survivors: Iterable[str], *, actor: Actor, told: Told | None = None) -> None:
     """Make another compartment, under `new`. Ends the lease.
 
     `survivors` are the passwords whose compartments shall survive. One that is left out may be overwritten, since

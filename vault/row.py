@@ -18,7 +18,8 @@ from enum import IntEnum
 
 from vault.errors import InvalidValue
 from vault.header import SLOTS, Compartment
-from vault.sealing import VERSION, Random, derive, empty, open_slot, seal, size
+from vault.memory import Key
+from vault.sealing import VERSION, Random, derive, empty, open_key, seal, size
 
 BANDS = (1024, 4096, 16384)
 DEFAULT_BAND = BANDS[0]
@@ -81,11 +82,11 @@ def write(row: bytes, place: Place, owner: Compartment, value: Value | None, *, 
 def read(row: bytes, place: Place, owner: Compartment) -> Value | None:
     """The owner's value, or None. Tries all eight slots, always."""
     key = _key(place, owner)
-    opened = [open_slot(key, LABEL, slot, place.aad) for slot in _slots(row, place.band)]
+    opened = [open_key(key, LABEL, slot, place.aad) for slot in _slots(row, place.band)]
     return _unpack(opened[owner.number], place.band)
 
 
-def _key(place: Place, owner: Compartment) -> bytes:
+def _key(place: Place, owner: Compartment) -> Key:
     return derive(owner.master_key, salt=place.vault_id, info=_KEY_LABEL + place.entry_id)
 
 
@@ -94,17 +95,20 @@ def _slots(row: bytes, band: int) -> list[bytes]:
     return [row[n * step : (n + 1) * step] for n in range(SLOTS)]
 
 
-def _pack(value: Value, band: int) -> bytes:
+def _pack(value: Value, band: int) -> Key:
     if len(value.data) > longest(band):
         raise InvalidValue(f"This entry holds at most {longest(band)} bytes. Store a longer value under a new label, "
                            "in a larger band.")  # fmt: skip
-    return (_HEAD.pack(value.kind, len(value.data)) + value.data).ljust(band, b"\0")
+    plaintext = Key(band)
+    _HEAD.pack_into(plaintext, 0, value.kind, len(value.data))
+    plaintext[_HEAD.size : _HEAD.size + len(value.data)] = value.data
+    return plaintext
 
 
-def _unpack(plaintext: bytes | None, band: int) -> Value | None:
+def _unpack(plaintext: Key | None, band: int) -> Value | None:
     if plaintext is None or len(plaintext) != band:
         return None
     kind, length = _HEAD.unpack_from(plaintext)
-    if length > longest(band) or any(plaintext[_HEAD.size + length :]):
+    if length > longest(band) or any(memoryview(plaintext)[_HEAD.size + length :]):
         return None
-    return Value(plaintext[_HEAD.size : _HEAD.size + length], kind)
+    return Value(bytes(memoryview(plaintext)[_HEAD.size : _HEAD.size + length]), kind)

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from vault.memory import Key
+
 VERSION = b"\x01"
 KEY = 32
 _NONCE = bytes(12)
@@ -38,8 +40,8 @@ def size(plaintext: int) -> int:
 def seal(key: bytes, label: bytes, plaintext: bytes, aad: bytes, *, random: Random = os.urandom) -> bytes:
     """A fresh slot that only `key`, `label` and `aad` together open."""
     salt = random(KEY)
-    cipher_key, commitment = _keys(key, salt, label, aad)
-    return salt + commitment + AESGCM(cipher_key).encrypt(_NONCE, plaintext, aad)
+    keys = _keys(key, salt, label, aad)
+    return salt + bytes(keys[KEY:]) + AESGCM(memoryview(keys)[:KEY]).encrypt(_NONCE, plaintext, aad)
 
 
 def empty(plaintext: int, *, random: Random = os.urandom) -> bytes:
@@ -48,7 +50,13 @@ def empty(plaintext: int, *, random: Random = os.urandom) -> bytes:
 
 
 def open_slot(key: bytes, label: bytes, slot: bytes, aad: bytes) -> bytes | None:
-    """The plaintext, or None when the slot is empty, another key's, or changed.
+    """The plaintext, or None when the slot is empty, another key's, or changed."""
+    plaintext = open_key(key, label, slot, aad)
+    return None if plaintext is None else bytes(plaintext)
+
+
+def open_key(key: bytes, label: bytes, slot: bytes, aad: bytes) -> Key | None:
+    """As `open_slot`, for plaintexts that shall be wiped after use.
 
     Takes the same steps whatever the outcome: the decryption runs although the commitment failed, so that time does
     not tell a slot of the same key with a flipped bit from an empty one.
@@ -56,20 +64,22 @@ def open_slot(key: bytes, label: bytes, slot: bytes, aad: bytes) -> bytes | None
     if len(slot) < OVERHEAD:
         return None
     salt, stored, ciphertext = slot[:KEY], slot[KEY : 2 * KEY], slot[2 * KEY :]
-    cipher_key, commitment = _keys(key, salt, label, aad)
-    committed = bytes_eq(stored, commitment)
+    keys, plaintext = _keys(key, salt, label, aad), Key(len(slot) - OVERHEAD)
+    committed = bytes_eq(stored, bytes(keys[KEY:]))
     try:
-        plaintext = AESGCM(cipher_key).decrypt(_NONCE, ciphertext, aad)
+        AESGCM(memoryview(keys)[:KEY]).decrypt_into(_NONCE, ciphertext, aad, plaintext)
     except InvalidTag:
         return None
     return plaintext if committed else None
 
 
-def derive(key: bytes, *, salt: bytes | None, info: bytes, length: int = KEY) -> bytes:
+def derive(key: bytes, *, salt: bytes | None, info: bytes, length: int = KEY) -> Key:
     """HKDF-SHA256 (RFC 5869)."""
-    return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(key)
+    derived = Key(length)
+    HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive_into(key, derived)
+    return derived
 
 
-def _keys(key: bytes, salt: bytes, label: bytes, aad: bytes) -> tuple[bytes, bytes]:
-    both = derive(key, salt=salt, info=label + aad, length=2 * KEY)
-    return both[:KEY], both[KEY:]
+def _keys(key: bytes, salt: bytes, label: bytes, aad: bytes) -> Key:
+    """Cipher key and commitment, one behind the other."""
+    return derive(key, salt=salt, info=label + aad, length=2 * KEY)

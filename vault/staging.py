@@ -23,10 +23,11 @@ from django.utils import timezone
 
 from tenants import audit
 from tenants.models import Tenant
-from vault import header, outer, sealing, storage
+from vault import header, outer, scrub, sealing, storage
 from vault.compartments import REFUSED, RUNNING, WRITE, Actor, Opened
 from vault.errors import Busy, Damaged, VaultError
 from vault.header import Compartment
+from vault.memory import Key
 from vault.models import VaultEntry, VaultHeader, VaultStage, VaultStagedRow
 from vault.sealing import VERSION, derive
 
@@ -48,7 +49,7 @@ class Change:
     """
 
     opened: Opened
-    key: bytes = field(repr=False)
+    key: Key = field(repr=False)
     begin: Callable[[], bytes]
     goes_on: Callable[[Compartment], bool]
     rewrite: Callable[[VaultEntry, Compartment], bytes]
@@ -61,7 +62,7 @@ class Stage:
     id: uuid.UUID
     runner: uuid.UUID
     vault_id: bytes
-    key: bytes = field(repr=False)
+    key: Key = field(repr=False)
     header: bytes = field(repr=False)
     compartment: Compartment = field(repr=False)
 
@@ -89,7 +90,8 @@ class Stage:
 
 
 def begin(tenant: Tenant, change: Change, refusal: VaultError | None, *, actor: Actor) -> Stage:
-    """Go on with the stage of this change, or begin one; with a `refusal`, write that into the audit trail and raise it.
+    """Go on with the stage of this change, or begin one; with a `refusal`, write that into the audit trail and raise
+    it.
 
     Raises:
         Busy: the header changed meanwhile, or another change is under way.
@@ -154,6 +156,7 @@ def swap(tenant: Tenant, stage: Stage, change: Change, *, actor: Actor) -> bool:
         sealed = outer.seal(stage.header, stage.vault_id, stage.vault_id)
         VaultHeader.objects.for_tenant(tenant).update(sealed=sealed, version=F("version") + 1)
         VaultStage.objects.filter(pk=stage.id).delete()
+        scrub.soon()
         audit.record(tenant, WRITE, actor=actor)
     return True
 
@@ -221,12 +224,12 @@ def _read(row: VaultStage, change: Change) -> tuple[bytes, Compartment] | None:
     return (slots, mine) if slots and mine else None
 
 
-def _opened(key: bytes, stored: bytes, vault_id: bytes, stage_id: uuid.UUID, row_id: bytes) -> bytes | None:
+def _opened(key: Key, stored: bytes, vault_id: bytes, stage_id: uuid.UUID, row_id: bytes) -> bytes | None:
     slot = outer.open_row(stored, vault_id, stage_id.bytes + row_id)
     return sealing.open_slot(key, LABEL, slot, _aad(vault_id, stage_id, row_id))
 
 
-def _key(change: Change, stage_id: uuid.UUID) -> bytes:
+def _key(change: Change, stage_id: uuid.UUID) -> Key:
     return derive(change.key, salt=stage_id.bytes, info=_KEY_LABEL + change.opened.vault_id)
 
 

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_VAULT}lock/", unlocking.lock, name="vault_lock"),
     path(f"{_VAULT}add/", values.add, name="vault_add"),
     path(f"{_VAULT}password/", passwords.change, name="vault_password"),
+    path(f"{_VAULT}password/progress/", passwords.progress, name="vault_password_progress"),
     path(f"{_VAULT}<uuid:pk>/", values.show, name="vault_entry"),
     path(f"{_VAULT}<uuid:pk>/replace/", values.replace, name="vault_replace"),
     path(f"{_VAULT}<uuid:pk>/reveal/", values.reveal, name="vault_reveal"),

@@ -1,12 +1,16 @@
-"""`…/vault/password/`: change a password, or add another one. One address and one form for both."""
+"""`…/vault/password/`: change a password, or add another one. One address and one form for both.
+
+The whole change runs inside the one request in which the passwords came: nothing keeps them for a later step. The page
+that waits asks `progress` meanwhile. Should the process be killed, the same form goes on where it was.
+"""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import access
 from tenants.access import Act, Principal
@@ -34,7 +38,20 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         except VaultError as refusal:
             error = refusal
             refusals.tell(form, refusal)
-    return refusals.page(request, "vault/password.html", {"form": form}, error)
+    context = {"form": form, "progress": rolling.progress(principal.tenant)}
+    return refusals.page(request, "vault/password.html", context, error)
+
+
+@require_safe
+@never_cache
+@login_required
+def progress(request: HttpRequest, slug: str) -> HttpResponse:
+    """How far the change is, for the bar on the page that waits for it: `{"running", "done", "total"}`."""
+    principal = access.for_session(request.user, slug, Act.VAULT_WRITE)
+    found = rolling.progress(principal.tenant)
+    if found is None:
+        return JsonResponse({"running": False, "done": 0, "total": 0})
+    return JsonResponse({"running": found.running, "done": found.done, "total": found.total})
 
 
 @sensitive_variables()

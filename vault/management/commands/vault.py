@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,7 +11,7 @@ from django.http import Http404
 from deny_web import env
 from tenants import access
 from tenants.access import Principal
-from vault import backup, entries, leases, rolling, row
+from vault import backup, entries, leases, memory, rolling, row, terminal
 from vault.errors import VaultError
 
 _MOST_STDIN = 1024 * 1024  # bytes
@@ -37,6 +38,10 @@ class Command(BaseCommand):
                 act.add_argument(
                     "--unattended", action="store_true", help="let VAULT_PASSWORD_<SLUG> of the worker unlock"
                 )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        memory.harden()  # only where the process is the command's own
+        super().run_from_argv(argv)
 
     def handle(self, *args: Any, act: str, slug: str, **options: Any) -> None:
         try:
@@ -84,10 +89,14 @@ class Command(BaseCommand):
     def _add_password(self, who: Principal, **_: Any) -> None:
         new = _password("NEW_VAULT_PASSWORD")
         survivors = [line for line in _stdin().decode(errors="surrogateescape").splitlines() if line]
-        rolling.add_password(who.tenant, new, survivors, actor=who)
+        rolling.add_password(who.tenant, new, survivors, actor=who, told=self._bar())
 
     def _roll(self, who: Principal, **_: Any) -> None:
-        rolling.roll(who.tenant, _password(), _password("NEW_VAULT_PASSWORD"), actor=who)
+        rolling.roll(who.tenant, _password(), _password("NEW_VAULT_PASSWORD"), actor=who, told=self._bar())
+
+    def _bar(self) -> Callable[[int, int], None]:
+        # The stream beneath Django's wrapper, which would end each piece with a new line.
+        return terminal.bar(sys.stderr, "Sealing afresh")
 
     def _export(self, who: Principal, **_: Any) -> None:
         if sys.stdout.isatty():
@@ -114,7 +123,8 @@ _HELP = {
     "values shall survive. Values of a password that you leave out may be overwritten",
     "export": "write the whole vault to stdout as one file, sealed under VAULT_BACKUP_PASSPHRASE; needs no password",
     "import": "make SLUG's vault from such a file on stdin; SLUG may have none yet",
-    "roll": "change VAULT_PASSWORD into NEW_VAULT_PASSWORD over every entry",
+    "roll": "change VAULT_PASSWORD into NEW_VAULT_PASSWORD over every entry. Cut off, it goes on when it is asked "
+    "for again",
 }
 
 

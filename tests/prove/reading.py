@@ -1,0 +1,96 @@
+"""What the server keys and one password make of a dump: slots, the own ones opened."""
+
+import json
+import uuid
+from dataclasses import dataclass
+
+from tests.prove.dumps import Dump, Row
+from vault import derivation, header, outer, row
+from vault.header import SLOTS, Compartment
+from vault.row import Place
+from vault.sealing import size
+
+_MASKED = "random"
+_RANDOM = {
+    "vault_vaultheader": ("vault_id", "salt", "sealed"),
+    "vault_vaultentry": ("id", "sealed"),
+    "tenants_auditrow": ("hash", "prev_hash"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One dump under one password. `foreign` holds, for the header and each entry, the seven slots that are not one's
+    own, in a row from the own one on."""
+
+    number: int
+    place: int
+    foreign: list[list[bytes]]
+    own: list[tuple[str, bytes | None]]
+
+
+def read(dump: Dump, password: str) -> Reading:
+    """Open what these keys open.
+
+    Raises:
+        AssertionError: the password opens nothing; the world was not built as it should be.
+    """
+    vault_id = bytes(dump.header["vault_id"])
+    slots = outer.open_row(dump.header["sealed"], vault_id, vault_id)
+    key = derivation.compartment_key(password, bytes(dump.header["salt"]))
+    mine = header.find(slots, vault_id, key)
+    assert mine is not None
+    foreign, own = [_without(_cut(slots), mine.place)], []
+    for entry in dump.entries:
+        content = outer.open_row(entry["sealed"], vault_id, _place(entry, vault_id).entry_id)
+        foreign.append(_without(_cut(content), mine.number))
+        own.append((str(entry["label"]), _value(content, entry, vault_id, mine)))
+    return Reading(mine.number, mine.place, foreign, own)
+
+
+def same_slots(before: Reading, after: Reading) -> list[bool]:
+    """For every foreign slot that both dumps have: is it unchanged?"""
+    return [
+        was == now
+        for old, new in zip(before.foreign, after.foreign, strict=False)
+        for was, now in zip(old, new, strict=True)
+    ]
+
+
+def masked(dump: Dump, reading: Reading) -> bytes:
+    """The logical dump in a canonical form, its random fields masked: ids, keys, salts, seals, hashes, and which of the
+    eight slots is one's own. Foreign slots keep their lengths, own values stand in the clear."""
+    tables = {
+        name: [
+            {column: _MASKED if column in _RANDOM.get(name, ()) else _plain(value) for column, value in row.items()}
+            for row in rows
+        ]
+        for name, rows in dump.tables.items()
+    }
+    sealed = [len(row["sealed"]) for row in (dump.header, *dump.entries)]
+    slots = [[len(slot) for slot in foreign] for foreign in reading.foreign]
+    own = [(label, value.hex() if value is not None else None) for label, value in reading.own]
+    return json.dumps([tables, sealed, slots, own], sort_keys=True).encode()
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _place(entry: Row, vault_id: bytes) -> Place:
+    return Place(vault_id, uuid.UUID(str(entry["id"])).bytes, int(entry["band"]))
+
+
+def _value(content: bytes, entry: Row, vault_id: bytes, mine: Compartment) -> bytes | None:
+    found = row.read(content, _place(entry, vault_id), mine)
+    return found.data if found else None
+
+
+def _cut(slots: bytes) -> list[bytes]:
+    step = len(slots) // SLOTS
+    assert step in {size(64), *(size(band) for band in row.BANDS)}
+    return [slots[nth * step : (nth + 1) * step] for nth in range(SLOTS)]
+
+
+def _without(slots: list[bytes], own: int) -> list[bytes]:
+    return [slots[(own + nth) % SLOTS] for nth in range(1, SLOTS)]

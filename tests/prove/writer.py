@@ -1,0 +1,59 @@
+"""The processes that get killed: each changes the vault in a loop by the command that people use, and says what is
+done.
+
+A fresh interpreter with Django loaded takes a second; these are forked from one that stays, so that a kill costs little
+and falls into the act instead of the start.
+"""
+
+import io
+import os
+import sys
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def put(path: str, slug: str, label: str, password: str, start: int, said: Connection) -> None:
+    """`vault put` with value after value, from `start` on; tells each number that is stored."""
+    _run(path, {"VAULT_PASSWORD": password})
+    for number in count(start):
+        _command("put", slug, label, stdin=value(number))
+        said.send(number)
+
+
+def roll(path: str, slug: str, passwords: tuple[str, str], turn: int, said: Connection) -> None:
+    """`vault roll` between two passwords, back and forth; tells which is in force."""
+    _run(path, {})
+    for number in count(turn):
+        names = passwords[number % 2], passwords[(number + 1) % 2]
+        os.environ["VAULT_PASSWORD"], os.environ["NEW_VAULT_PASSWORD"] = names
+        said.send(("begins", number))
+        _command("roll", slug)
+        said.send(("done", number))
+
+
+def value(number: int) -> bytes:
+    """The value of a number; its length changes with it."""
+    return b"value %d " % number + b"x" * (number % 200)
+
+
+def _run(path: str, environment: dict[str, str]) -> None:
+    """Make this process one of the database at `path`, with its keys and its Valkey."""
+    from django.conf import settings
+
+    from tests.prove import setting
+    from vault import derivation
+
+    settings.DATA_DIR = Path(path).parent / "data"
+    settings.REDIS_URL = f"unix://{Path(path).parent / 'valkey.sock'}?db=0"
+    setting.use(Path(path))
+    os.environ |= environment
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
+    derivation.MEMORY, derivation.PASSES = 8, 1
+
+
+def _command(*words: str, stdin: bytes = b"") -> None:
+    from django.core.management import call_command
+
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))
+    call_command("vault", *words)
