@@ -7,12 +7,14 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from chat.demo import seed
+from chat.models import Provider
 from chat.pages import conversation, models, tool_start, tools
 from deny_web import loop
 from tenants import console, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
 from tenants.onboarding import Step
+from vault import rewrap
 from vault.signals import lease_changed
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 def register() -> None:
     lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
     seed.register()
+    rewrap.register_field(Provider, "sealed_key", lambda _: "provider")
+    rewrap.register_field(Provider, "sealed_headers", lambda _: "provider-headers")
     onboarding.register_landing(conversation.newest_url)
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
     console.register_todo(Todo("models", 30, models.missing))

@@ -207,7 +207,7 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "deny_web <noreply@localhost>")
 
 # The module whose keys the audit trail is chained under; named here since `tenants` may not import `vault`.
-AUDIT_KEYRING = "vault.server_keys"
+AUDIT_KEYRING = "vault.audit_keys"
 
 # --- the rest ---------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -1,7 +1,7 @@
 """The audit trail: append-only, numbered without gaps within a tenant, each row's HMAC over the one before it.
 
     hash = HMAC-SHA256(K, canonical JSON of [tenant, n, at, actor, verb, subject, detail, prev_hash])
-    K    = HKDF-SHA256(server key, info="deny-web/v1/audit")
+    K    = HKDF-SHA256(server key, info="deny-web/v1/audit")                       `vault.audit_keys`
 
 Whoever can write to the database but has no server key can neither change, insert, remove nor reorder a row unseen.
 What the chain cannot show is a database put back whole to an earlier day; note the head that `audit verify` prints
@@ -17,8 +17,6 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
@@ -108,12 +106,12 @@ def _hash(row: AuditRow) -> str:
 
 @lru_cache(maxsize=16)
 def _key(key_id: int) -> bytes:
-    secret = _keyring().by_id(key_id).secret
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"deny-web/v1/audit").derive(secret)
+    key: bytes = _keyring().audit_key(key_id)
+    return key
 
 
 def _keyring() -> Any:
-    """The server keys; the settings name the module, since this app may not import the one that owns them."""
+    """The keys of the chain; the settings name the module, since this app may not import the one that owns them."""
     return import_module(settings.AUDIT_KEYRING)
 
 

@@ -5,6 +5,7 @@ class VaultConfig(AppConfig):
     name = "vault"
 
     def ready(self) -> None:
-        from vault import registrations
+        from vault import registrations, sealed_columns
 
         registrations.register_all()
+        sealed_columns.register()

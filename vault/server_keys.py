@@ -5,21 +5,24 @@
     17:b2xkZXIga2V5cyBzdGF5IGJlbG93LCByZWFkLW9ubHk=
 
 One key a line: a number from 1 to 4294967295, a colon, 32 random bytes in base64 (either alphabet). The first is the
-current one; the others still open what was sealed under them. To rotate, put a new line on top and restart; a line may
-go once nothing is sealed under it. `DENY_WEB_SERVER_KEYS` holds the same (commas may stand for line ends), or
-`DENY_WEB_SERVER_KEYS_FILE` its path. With neither, the first start makes `DATA_DIR/server_keys`, mode 0600.
+current one; the others still open what was sealed under them. `manage.py rotate_server_keys` puts a new line on top,
+seals everything afresh, and takes a line away once nothing is sealed under it. `DENY_WEB_SERVER_KEYS` holds the same
+(commas may stand for line ends), or `DENY_WEB_SERVER_KEYS_FILE` its path. With neither, the first start makes
+`DATA_DIR/server_keys`, mode 0600.
 
 Back the file up apart from the database: without it a backup opens nothing, beside it a backup is half open.
 """
 
 import base64
 import binascii
+import logging
 import os
 import secrets
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -29,6 +32,7 @@ from vault.errors import UnknownServerKey
 NAME = "DENY_WEB_SERVER_KEYS"
 _BYTES = 32
 _LAST_ID = 2**32 - 1
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class ServerKey:
 
     id: int
     secret: bytes = field(repr=False)
+
+
+class _Known(NamedTuple):
+    """The keys as they were read, and what the file looked like then."""
+
+    state: tuple[object, ...]
+    keys: tuple[ServerKey, ...]
+
+
+_known: _Known | None = None
 
 
 def current() -> ServerKey:
@@ -56,25 +70,89 @@ def by_id(key_id: int) -> ServerKey:
     raise UnknownServerKey
 
 
-@cache
 def all() -> tuple[ServerKey, ...]:
-    """Every configured key, the current one first. Read once in a process; `reload` forgets it.
+    """Every configured key, the current one first. A file that changed is read again, so that a rotation needs no
+    restart; while a changed file cannot be used, the keys of before hold.
 
     Raises:
         BadEnvironment: none, malformed, doubled, or readable by other users of the machine.
     """
-    given = env.text(NAME)
-    if given is not None:
-        return parse(given, source=NAME)
-    path = Path(settings.DATA_DIR) / "server_keys"
-    if not path.exists():
-        _make(path)
-    return parse(_read(path), source=str(path))
+    global _known
+    known, state = _known, _state()
+    if known is not None and known.state == state:
+        return known.keys
+    try:
+        keys = _load()
+    except env.BadEnvironment as wrong:
+        if known is None:
+            raise
+        # A slip of an editor's must not take a running server down. Remembered, so that it is said once.
+        _log.error("The server keys changed and cannot be used; those of before hold. %s", wrong)
+        keys = known.keys
+    _known = _Known(state, keys)
+    return keys
 
 
 def reload() -> None:
     """Read the keys again at the next use."""
-    all.cache_clear()
+    global _known
+    _known = None
+
+
+def file() -> Path | None:
+    """The file that holds the keys here, or None when the environment gives them."""
+    return None if NAME in os.environ or f"{NAME}_FILE" in os.environ else Path(settings.DATA_DIR) / "server_keys"
+
+
+def add_line(line: str) -> None:
+    """Put a line of the format on top of the file: the key becomes the current one. The file is whole at any moment.
+
+    Raises:
+        BadEnvironment: the keys are not in a file of ours, or it cannot be written.
+    """
+    path = _own_file()
+    write(path, f"{line}\n{read(path)}")
+
+
+def remove(key_ids: Collection[int]) -> None:
+    """Take the keys of these numbers out of the file; never the current one. Raises as `add_line`."""
+    path = _own_file()
+    gone = set(key_ids) - {current().id}
+    kept = [line for line in read(path).splitlines() if _number(line) not in gone]
+    write(path, "\n".join(kept) + "\n")
+
+
+def _number(line: str) -> int | None:
+    number = line.strip().partition(":")[0]
+    return int(number) if number.isdigit() else None
+
+
+def _own_file() -> Path:
+    path = file()
+    if path is None:
+        raise env.BadEnvironment(f"{NAME} gives the server keys; change them where it comes from.")
+    return path
+
+
+def _load() -> tuple[ServerKey, ...]:
+    path = file()
+    if path is None:
+        return parse(env.text(NAME) or "", source=NAME)
+    if not path.exists():
+        _make(path)
+    return parse(read(path), source=str(path))
+
+
+def _state() -> tuple[object, ...]:
+    """What tells that the keys may have changed, at the price of one look at the file."""
+    if NAME in os.environ:
+        return (os.environ[NAME],)
+    path = os.environ.get(f"{NAME}_FILE") or os.path.join(settings.DATA_DIR, "server_keys")
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (path,)
+    return path, found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
 
 
 def new_line() -> str:
@@ -105,7 +183,8 @@ def _parse_line(line: str, source: str) -> ServerKey:
     return key
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """A file of keys that nobody else on the machine can open. Raises BadEnvironment."""
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise env.BadEnvironment(f"{path} can be opened by other users of this machine; run: chmod 600 {path}")
@@ -117,14 +196,8 @@ def _read(path: Path) -> str:
 def _make(path: Path) -> None:
     """Write the first key whole or not at all: the file appears under its name by a link, which fails if another
     process was first. A half-written key file that lasts would lose everything sealed before the restart."""
-    draft = path.with_name(f".server_keys.{secrets.token_hex(8)}")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("# deny_web server keys; the first is current. Keep a copy elsewhere.\n")
-            file.write(new_line() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _draft(path, f"# deny_web server keys; the first is current. Keep a copy elsewhere.\n{new_line()}\n")
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -134,6 +207,27 @@ def _make(path: Path) -> None:
         _sync_folder(path.parent)
     except OSError:
         raise env.BadEnvironment(f"{path} cannot be written; set DATA_DIR to a writable directory.") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file of keys in place, whole or not at all, mode 0600. Raises BadEnvironment."""
+    parse(text, source=str(path))  # never put a file in place that the next start could not read
+    try:
+        os.replace(_draft(path, text), path)
+        _sync_folder(path.parent)
+    except OSError:
+        raise env.BadEnvironment(f"{path} cannot be written.") from None
+
+
+def _draft(path: Path, text: str) -> Path:
+    """`text` in a private file beside `path`, on the disk for good."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
 
 
 def _sync_folder(folder: Path) -> None:
