@@ -42,14 +42,16 @@ def decide(request: HttpRequest, slug: str, request_id: str) -> HttpResponse:
 
 def card(body: dict[str, Any], verdict: str, arguments: str) -> dict[str, Any]:
     """The seam card's context of an `mcp_approval_request`; static/js/chat/approvals.js says the same of a live one."""
-    asked = body.get("deny_web:request") or {}
-    waits = verdict == "waiting"
+    state = STATE_OF_VERDICT.get(verdict, "stopped")
+    waits = state == "waiting"
+    quiet = words.APPROVALS["unsent"] if waits else words.TOOLS["queued" if state == "queued" else "unsent"]
+    asked = (body.get("deny_web:request") or {}) if state in ("waiting", "queued") else {}
     return {
         "name": body.get("name") or "",
-        "state": STATE_OF_VERDICT.get(verdict, "stopped"),
+        "state": state,
         "arguments": arguments,
         **{name: asked.get(name) or "" for name in ("method", "host", "credential")},
-        "quiet": words.APPROVALS["unsent"] if waits else "",
+        "quiet": quiet,
         "reason": words.say(words.APPROVALS, verdict),
         "approval": body["id"] if waits else "",
     }

@@ -70,6 +70,8 @@ export function updateSeam(card, facts) {
 function showState(card, state) {
   const [word, picture] = STATES[state] ?? STATES.stopped;
   card.dataset.state = state;
+  const title = state === "waiting" ? "What the API would get" : "What the API got";
+  card.querySelector(".seam-api > .seam-title").textContent = title;
   card.querySelector(".seam-word").textContent = word;
   setIcon(card.querySelector(".seam-state .icon"), picture);
 }
@@ -106,7 +108,7 @@ function apiSide() {
   ]);
   chip.title = "Sealed. No model sees what is behind this label.";
   return element("div", "seam-api", [
-    element("p", "seam-title", ["What the API got"]),
+    element("p", "seam-title"),
     element("p", "seam-request", [
       element("span", "seam-method"), " ",
       element("span", "seam-url", [element("span", "seam-host"), element("span", "seam-path")]),

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from typing import Any
@@ -11,7 +12,7 @@ from openai import APIStatusError, BadRequestError
 
 from deny_web import rundir
 from tests.infra.app import App, start, wait_for
-from tests.tool_api import reply
+from tests.tool_api import hold, reply
 from tests.upstream import calls, text
 from tests.workspace import Socket, Workspace, tool
 
@@ -416,6 +417,32 @@ def test_a_client_that_stores_nothing_answers_by_sending_everything_again(worksp
     )
 
 
+def test_a_socket_that_stores_nothing_answers_from_what_it_remembers(workspace: Workspace, upstream, api):
+    upstream.queue(calls(("refund", {"id": "in_1"})), text("Done."))
+    with workspace.client().responses.connect() as connection:
+        connection.response.create(model="m", input="go", store=False)
+        first = next(event for event in connection if event.type == "response.completed").response
+        item = answer(asked(first)[0], True)
+        connection.response.create(model="m", input=[item], store=False, previous_response_id=first.id)
+        second = next(event for event in connection if event.type == "response.completed").response
+    assert second.output[0].status == "completed"
+    assert [item["type"] for item in upstream.bodies()[1]["input"]] == [
+        *("message", "function_call", "function_call_output"),
+    ]
+    assert len(api.requests) == 1
+
+
+def test_a_background_response_can_answer_too(workspace: Workspace, upstream, api):
+    upstream.queue(calls(("refund", {"id": "in_1"})), text("Done."))
+    client = workspace.client()
+    first = client.responses.create(model="m", input="go")
+    item = answer(asked(first)[0], True)
+    made = client.responses.create(model="m", input=[item], previous_response_id=first.id, background=True)
+    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 20, "it did not end")
+    assert [item.type for item in client.responses.retrieve(made.id).output] == ["mcp_call", "message"]
+    assert len(api.requests) == 1
+
+
 def test_a_background_response_waits_and_is_decided_by_its_route(workspace: Workspace, upstream, api):
     upstream.queue(calls(("refund", {"id": "in_1"})), text("Done."))
     client = workspace.client()
@@ -480,6 +507,29 @@ def test_a_waiting_turn_survives_a_kill_of_web_and_a_restart_of_everything(
     [call] = made_calls(rest)
     assert json.loads(call["output"])["error"] == "vault_locked"  # the lease that it was proposed under is gone
     assert rest[-1]["response"]["status"] == "completed"
+
+
+def test_a_host_killed_before_it_suspended_leaves_the_call_waiting(workspace: Workspace, upstream, api, app: App):
+    release = threading.Event()
+    api.handle("/v1/invoices/in_2", hold(release, reply(INVOICE | {"id": "in_2"})))
+    upstream.queue(calls(("refund", {"id": "in_1"}), ("get_invoice", {"id": "in_2"})), text("Both done."))
+    cookie = workspace.sign_in()
+    with workspace.socket(cookie) as socket:
+        socket.create("go")
+        response_id, _, [request] = until_asked(socket)
+        api.wait_for(1)
+        app.kill("web")  # it waits for the other call, and has not suspended
+    release.set()
+    wait_suspended(workspace, response_id)
+    app.wait_ready()
+    with workspace.socket(cookie) as socket:
+        decide(socket, request, True)
+        socket.follow(response_id, -1)
+        events = list(socket.events())
+    assert sorted(call["status"] for call in made_calls(events)) == ["completed", "completed"]
+    numbers = [event["sequence_number"] for event in events]
+    assert numbers == list(range(len(numbers)))
+    assert len(api.requests) == 2
 
 
 def test_a_host_killed_while_a_call_waits_leaves_it_waiting(workspace: Workspace, upstream, api, app: App):

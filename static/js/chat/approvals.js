@@ -82,7 +82,10 @@ export class Approvals {
 function show(card, id, verdict) {
   const waits = verdict === "waiting";
   const state = STATE_OF_VERDICT[verdict] ?? "stopped";
-  updateSeam(card, { state, quiet: waits ? say("approvals", "unsent") : "", reason: say("approvals", verdict) });
+  updateSeam(card, { state, reason: say("approvals", verdict) });
+  if (waits) updateSeam(card, { quiet: say("approvals", "unsent") });
+  else if (state === "queued") updateSeam(card, { quiet: say("tools", "queued") });
+  else updateSeam(card, { method: "", host: "", credential: "", quiet: say("tools", "unsent") });
   const actions = card.querySelector(".seam-actions");
   const known = actions.querySelector("form[data-approval]");
   if (!waits) actions.replaceChildren();

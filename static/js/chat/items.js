@@ -130,6 +130,11 @@ export class ReasoningView {
   }
 }
 
+/** A card in words: whose call, its state, and why. */
+function spoken(card) {
+  return `${card.getAttribute("aria-label")}. ${card.querySelector(".seam-reason").textContent}`;
+}
+
 export class ApprovalView {
   constructor(item) {
     this.card = new ApprovalCard(item);
@@ -148,7 +153,7 @@ export class ApprovalView {
   done(item, announcer) {
     this.broken = item.status === "incomplete";
     this.settle(item);
-    announcer.say(`${this.element.getAttribute("aria-label")}. ${this.element.querySelector(".seam-reason").textContent}`);
+    announcer.say(spoken(this.element));
   }
 
   settle(item) {
@@ -182,7 +187,7 @@ export class ToolView {
   done(item, announcer) {
     this.broken = item.status === "incomplete";
     this.settle(item);
-    announcer.say(this.element.getAttribute("aria-label"));
+    announcer.say(spoken(this.element));
   }
 
   settle(item) {
