@@ -169,6 +169,8 @@ def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
         "item_"
     ):
         item.pop("id", None)  # our own name for it says nothing up there
+    if upstream.get("encrypted_content"):
+        item["encrypted_content"] = upstream["encrypted_content"]  # asked for by us, not shown to the client
     if item["type"] == "message" and item.get("status") == "incomplete":
         item["status"] = "completed"  # a stopped answer is part of what was said
     return item

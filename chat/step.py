@@ -122,11 +122,20 @@ class Step:
 
     def _renamed(self, slot: Slot, item: dict[str, Any]) -> dict[str, Any]:
         if slot.call is None:
-            return {**item, "id": slot.id}
+            return self._shown({**item, "id": slot.id}, slot.index)
         if slot.asked:
             request = self.turn.offers[item["name"]].request
             return approval_request(slot.id, item["name"], item.get("arguments") or "", request)
         return mcp_call(slot.id, item["name"], item.get("arguments") or "")
+
+    def _shown(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+        """Without a reasoning item's encrypted content, unless the client asked for it; the chain keeps it."""
+        asked = self.turn.request.get("include") or []
+        sealed = item.get("encrypted_content") if item["type"] == "reasoning" else None
+        if sealed and "reasoning.encrypted_content" not in asked:
+            del item["encrypted_content"]
+            self.turn.upstream_names[index]["encrypted_content"] = sealed
+        return item
 
     def _end(self, kind: str, response: dict[str, Any]) -> None:
         self.ended = True
