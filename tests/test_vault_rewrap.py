@@ -20,7 +20,8 @@ from chat.providers import actions as provider_actions
 from chat.providers import upstream
 from tenants import access, audit
 from tenants.models import AuditRow
-from tests.infra.app import ROOT, App, wait_for
+from tests.denysh_cast import call
+from tests.infra.app import ROOT, App
 from tests.settings import clean_environment
 from tests.vault_cast import FIRST, SECOND, Vault
 from tests.workspace import VAULT_PASSWORD, make_workspace
@@ -218,6 +219,8 @@ def test_online_and_killed_at_any_point_it_loses_nothing(start_app: Callable[...
     )
     assert filled.returncode == 0, filled.stderr
     workspace.unlock()
+    item = {"label": "x", "encryptedData": "0a", "salt": "11" * 32, "iv": "22" * 16}
+    item_id = call(workspace, "POST", "/vault/store", item).json["id"]
     words = [sys.executable, "manage.py", "rotate_server_keys"]
     generator, killed = random.Random(7), 0
     keys = app.data_dir / "server_keys"
@@ -234,7 +237,7 @@ def test_online_and_killed_at_any_point_it_loses_nothing(start_app: Callable[...
             killed += 1
         process.wait()
         assert workspace.manage("vault", "get", "acme", "label 7") == "value 7"
-        assert app.get("/readyz")[0] == 200
+        assert call(workspace, "GET", f"/vault/{item_id}").json["encryptedData"] == "0a"
     assert killed
     done = subprocess.run(
         [*words, "--retire", "--wait", "1"], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -244,7 +247,8 @@ def test_online_and_killed_at_any_point_it_loses_nothing(start_app: Callable[...
     for n in (0, 1, _ENTRIES - 1):
         assert workspace.manage("vault", "get", "acme", f"label {n}") == f"value {n}"
     # The web process that ran all along reads the new key without a restart.
-    wait_for(lambda: app.get("/readyz")[0] == 200, 10)
+    assert call(workspace, "GET", f"/vault/{item_id}").json["encryptedData"] == "0a"
+    assert app.get("/readyz")[0] == 200
     assert workspace.manage("audit", "verify", "acme")
     assert [path.name for path in app.data_dir.glob(".server_keys.*") if path.stat().st_mode & 0o077] == []
 

@@ -17,6 +17,7 @@ from vault.pages import start
 def register_all() -> None:
     worker_init.connect(_harden, dispatch_uid="vault.harden")
     console.register(Section("vault", "Vault", "Vault", "vault", "vault", Act.READ, 110))
+    console.register(Section("denysh", "deny.sh", "Vault", "lock", "denysh", Act.READ, 140))
     console.register_todo(Todo("vault", 10, _missing))
     onboarding.register(Step(start.STEP, "Set the vault password", 20, "start_vault", compartments.exists))
 

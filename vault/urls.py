@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from vault.pages import passwords, start, status, unlocking, values
+from vault.pages import denysh, passwords, start, status, unlocking, values
 
 _VAULT = "t/<slug:slug>/console/vault/"
+_DENYSH = "t/<slug:slug>/console/denysh/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("start/<slug:slug>/vault/", start.password, name="start_vault"),
@@ -20,4 +21,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_VAULT}<uuid:pk>/reveal/", values.reveal, name="vault_reveal"),
     path(f"{_VAULT}<uuid:pk>/delete/", values.delete, name="vault_delete"),
     path(f"{_VAULT}<uuid:pk>/purge/", values.purge, name="vault_purge"),
+    path(_DENYSH, denysh.show, name="denysh"),
+    path(f"{_DENYSH}add/", denysh.add, name="denysh_add"),
+    path(f"{_DENYSH}server/", denysh.connect, name="denysh_connect"),
+    path(f"{_DENYSH}server/disconnect/", denysh.disconnect, name="denysh_disconnect"),
+    path(f"{_DENYSH}<uuid:pk>/delete/", denysh.delete, name="denysh_delete"),
 ]
