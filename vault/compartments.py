@@ -61,16 +61,20 @@ def exists(tenant: Tenant) -> bool:
     return VaultHeader.objects.for_tenant(tenant).exists()
 
 
-def create(tenant: Tenant, password: str, *, actor: Actor) -> VaultHeader:
-    """Make the vault of a workspace, with one compartment under `password`.
+def create(tenant: Tenant, password: str, *, actor: Actor, second: str | None = None) -> VaultHeader:
+    """Make the vault of a workspace, with one compartment under `password`, and one under `second` if there is one.
+
+    Both in one act with one audit row and two derivations, so that nothing tells whether there was a second.
 
     Raises:
         InvalidPassword: too weak, empty, or not text.
         VaultExists: there is one; `vault.rolling` changes passwords.
     """
     check_new_password(password, tenant, actor)
+    if second is not None:
+        check_new_password(second, tenant, actor)
     vault_id, salt = os.urandom(_VAULT_ID), os.urandom(derivation.SALT)
-    slots = header.create(vault_id, derivation.compartment_key(password, salt))
+    slots = _new_header(vault_id, salt, password, second)
     try:
         with transaction.atomic():
             row = VaultHeader.objects.create(
@@ -80,6 +84,18 @@ def create(tenant: Tenant, password: str, *, actor: Actor) -> VaultHeader:
     except IntegrityError:
         raise VaultExists from None
     return row
+
+
+def _new_header(vault_id: bytes, salt: bytes, password: str, second: str | None) -> bytes:
+    key = derivation.compartment_key(password, salt)
+    other = derivation.compartment_key(password if second is None else second, salt)
+    slots = header.create(vault_id, key)
+    if second is None:
+        return slots
+    first = header.find(slots, vault_id, key)
+    if first is None or key == other:
+        raise InvalidPassword("The second password has to differ from the first.")
+    return header.add(slots, vault_id, other, [first])
 
 
 def check_new_password(password: str, tenant: Tenant, actor: Actor) -> None:

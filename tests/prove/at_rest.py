@@ -40,15 +40,27 @@ class Attack:
 
 
 def examine(template: Path, pairs: int) -> Section:
-    """All figures of the promise at rest, over so many pairs; the controls take fewer.""" few = max(60, pairs // 4)
-    honest = gather(template, pairs) figures = [ _coin("One dump, no keys", honest.judge("one")), _coin(f"{DUMPS}
-    dumps, no keys", honest.judge("many")), _coin("One dump, the server keys and the one password",
-    honest.judge("keys")), Figure( "The same, random fields masked: byte-equal", f"{honest.equal:,} of
-    {honest.pairs:,} pairs", honest.equal == honest.pairs, ), _found("Server keys and two dumps",
-    honest.judge("two")), ] figures += [ _found(name, gather(template, few, (means,), sabotage,
-    newer=newer).judge(means)) for name, (means, sabotage, newer) in CONTROLS.items() ] sizes = f"{honest.pairs * 2:,}
-    vaults, {honest.bytes / 1e6:,.0f} MB of dumps, {honest.judge('many').features:,} features" return Section("Promise
-    4: what lies at rest", _METHOD, figures, (sizes,))
+    """All figures of the promise at rest, over so many pairs; the controls take fewer."""
+    few = max(30, pairs // 4)
+    honest = gather(template, pairs)
+    figures = [
+        _coin("One dump, no keys", honest.judge("one")),
+        _coin(f"{DUMPS} dumps, no keys", honest.judge("many")),
+        _coin("One dump, the server keys and the one password", honest.judge("keys")),
+        Figure(
+            "The same, random fields masked: byte-equal",
+            f"{honest.equal:,} of {honest.pairs:,} pairs",
+            honest.equal == honest.pairs,
+        ),
+        _found("Server keys and two dumps", honest.judge("two")),
+    ]
+    figures += [
+        _found(name, gather(template, few, (means,), sabotage, newer=newer).judge(means))
+        for name, (means, sabotage, newer) in CONTROLS.items()
+    ]
+    counted = honest.judge("many").features
+    sizes = f"{honest.pairs * 2:,} vaults, {honest.bytes / 1e6:,.0f} MB of dumps, {counted:,} features."
+    return Section("Promise 4: what lies at rest", _METHOD, figures, (sizes,))
 
 
 def gather(

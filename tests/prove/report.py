@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from tests.prove.figures import Figure, Section
 
-_HEAD = """# Security report Made by `make prove`, which attacks the code of this checkout and fails where a line
-below does not hold. What is promised against whom stands in [threat-model.md](threat-model.md). A **control** is a
-fault planted on purpose: an attack that would not find it would find nothing else either.
+_HEAD = """# Security report
+Made by `make prove`, which attacks the code of this checkout and fails where a line below does not hold. What is
+promised against whom stands in [threat-model.md](threat-model.md). A **control** is a fault planted on purpose: an
+attack that would not find it would find nothing else either.
 """
 
 

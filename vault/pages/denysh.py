@@ -144,7 +144,7 @@ def disconnect(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _page(request: HttpRequest, principal: Principal, form: ServerForm | None = None) -> HttpResponse:
     rows: list[SealedItem] = list(items.newest(principal.tenant))
-    context = {
+    context: dict[str, object] = {
         "items": rows,
         "server": server.named(principal.tenant),
         "form": form or ServerForm(None, tenant=principal.tenant),

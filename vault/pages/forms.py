@@ -4,7 +4,8 @@ from typing import Any
 
 from django import forms
 
-from vault import derivation, labels, leases, row
+from tenants import strength
+from vault import derivation, kinds, labels, leases, row
 
 HOUR = 3600
 TTLS = [
@@ -47,11 +48,14 @@ class ValueField(SecretText):
 
     def __init__(self, label: str = "Value", *, required: bool = True, help_text: str = "") -> None:
         hints = {"rows": 3, "class": "mono", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-        widget = forms.Textarea(hints)
+        widget = forms.Textarea({**hints, "data-kinds": kinds.for_browsers()})
         super().__init__(label=label, required=required, help_text=help_text, strip=False, widget=widget)
 
     def clean(self, value: Any) -> bytes:
         text = super().clean(value)
+        # Said when the form comes back, where no script says it while one types. The value itself never comes back.
+        if kind := kinds.suggest(text):
+            self.help_text = f"{kinds.sentence(kind)} {self.help_text}".strip()
         return text.replace("\r\n", "\n").removesuffix("\n").encode()
 
 
@@ -67,6 +71,27 @@ class CreateForm(forms.Form):
         data = super().clean() or {}
         if "again" in data and data.get("password") != data["again"]:
             self.add_error("again", "The two differ.")
+        return data
+
+
+class StartForm(CreateForm):
+    """The way in's form: a second password can be set at once."""
+
+    second = PasswordField("Second password", new=True, required=False)
+    second_again = PasswordField("The second once more", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        second = data.get("second") or ""
+        if second != (data.get("second_again") or ""):
+            self.add_error("second_again", "The two differ.")
+        elif second and second == data.get("password"):
+            self.add_error("second", "Choose another one than the first.")
+        elif second:
+            try:
+                strength.check(second)
+            except strength.WeakPassword as weak:
+                self.add_error("second", str(weak))
         return data
 
 

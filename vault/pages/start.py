@@ -11,7 +11,7 @@ from tenants import access, onboarding
 from tenants.access import Act
 from vault import compartments
 from vault.pages import refusals
-from vault.pages.forms import CreateForm
+from vault.pages.forms import StartForm
 from vault.pages.status import make_vault
 
 STEP = "vault"
@@ -25,7 +25,7 @@ STEP = "vault"
 def password(request: HttpRequest, slug: str) -> HttpResponse:
     """Make the vault."""
     principal = access.for_session(request.user, slug, Act.VAULT_WRITE)
-    form = CreateForm(request.POST or None)
+    form = StartForm(request.POST or None)
     error = make_vault(request, principal, form) if form.is_bound else None
     if form.is_bound and not form.errors:
         return redirect(onboarding.next_url(principal.tenant, after=STEP))

@@ -45,7 +45,8 @@ def make_vault(request: HttpRequest, principal: Principal, form: CreateForm) -> 
         return None
     try:
         limits.spend(principal, address(request))
-        compartments.create(principal.tenant, form.cleaned_data["password"], actor=principal)
+        password, second = form.cleaned_data["password"], form.cleaned_data.get("second") or None
+        compartments.create(principal.tenant, password, second=second, actor=principal)
     except VaultError as error:
         refusals.tell(form, error)
         return error
