@@ -18,7 +18,7 @@ import os
 import struct
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import datetime
 from enum import IntEnum
@@ -142,7 +142,7 @@ def _aad(salt: bytes, n: int) -> bytes:
 # --- in ---------------------------------------------------------------------------------------------------------
 
 
-def _frames(source: IO[bytes], key: bytes, salt: bytes) -> Iterator[Record]:
+def _frames(source: IO[bytes], key: bytes, salt: bytes) -> Generator[Record, None, None]:
     """The records up to the end, which has to be there, with nothing behind it."""
     n = 0
     while True:

@@ -10,7 +10,7 @@ and keeps neither; who cannot accept that runs the SDK itself, which makes the s
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import deny_sh
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +24,6 @@ from vault.denysh.door import Kind, Refusal, answer, binary, body, door, text
 LONGEST = 64 * 1024  # bytes of a message
 _CIPHERTEXT = LONGEST + deny_sh.HEADER_LENGTH + deny_sh.LENGTH_PREFIX
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -54,12 +53,12 @@ async def deny(request: Request, principal: Principal) -> Response:
     return answer({"controlData": control.hex()})
 
 
-async def _run(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _run(act: Callable[..., T], *args: object) -> T:
     """One derivation, in its turn, off the event loop and off the database's threads."""
 
     def in_turn() -> T:
         with derivation.turn():
-            return act(*args, **kwargs)
+            return act(*args)
 
     try:
         return await run_in_threadpool(in_turn)
