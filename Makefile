@@ -1,6 +1,6 @@
-# make run | make test | make bench; the rest serves these.
+# make run | make test | make bench | make prove; the rest serves these.
 .DEFAULT_GOAL := run
-.PHONY: run test unit lint bench lock venv setup setup-dev clean
+.PHONY: run test unit lint bench prove lock venv setup setup-dev clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,6 +27,9 @@ lint: setup-dev
 
 bench: setup-dev
 	@exec $(PY) -m bench
+
+prove: setup-dev
+	@exec $(PY) -m tests.prove
 
 # Both files name every platform's wheels by hash and no index, so that they install from any mirror.
 lock:

@@ -16,7 +16,7 @@ import psutil
 import uvloop
 
 from bench import app as apps
-from bench import client
+from bench import client, vault
 from bench.app import App
 from bench.client import Load
 
@@ -149,7 +149,10 @@ def main() -> None:
                         row.requests = measure_json(app.url, app.key, store, given.seconds)
                     rows.append(row)
                     print(table(rows).splitlines()[-1], flush=True)
+                flooded = vault.flood(app)
         print(f"\n{table(rows)}")
+        if not given.direct:
+            print(f"\n{vault.table(vault.opening(), flooded)}")
 
 
 if __name__ == "__main__":

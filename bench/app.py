@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-_SLUG = "bench"
+SLUG = "bench"
+OWNER = "bench@bench.invalid"
 _PATIENCE = 60.0
 
 
@@ -30,6 +31,8 @@ class App:
     key: str
     web: psutil.Process
     others: tuple[psutil.Process, ...]
+    owner_password: str = field(repr=False, default="")
+    vault_password: str = field(repr=False, default="")
 
     def cpu(self) -> float:
         """Seconds of processor time that the web process has used."""
@@ -72,12 +75,13 @@ def running(upstream: str) -> Iterator[App]:
             served = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
         try:
             _wait_ready(f"http://127.0.0.1:{port}/readyz", served, log)
-            key = _workspace(environment, upstream)
+            passwords = {"OWNER_PASSWORD": secrets.token_urlsafe(24), "VAULT_PASSWORD": secrets.token_urlsafe(24)}
+            key = _workspace(environment, upstream, passwords)
             children = {one.pid: one for one in psutil.Process(served.pid).children(recursive=True)}
             lines = [line.split() for line in Path(folder, "run", "pids").read_text().splitlines()]
             named = {name: children[int(pid)] for name, pid in lines if int(pid) in children}
             others = tuple(process for name, process in named.items() if name != "web")
-            yield App(f"http://127.0.0.1:{port}/v1", key, named["web"], others)
+            yield App(f"http://127.0.0.1:{port}/v1", key, named["web"], others, *passwords.values())
         finally:
             served.send_signal(signal.SIGTERM)
             try:
@@ -96,11 +100,10 @@ def _environment(folder: str, port: int) -> dict[str, str]:
     return own | {"DATA_DIR": folder, "HOST": "127.0.0.1", "PORT": str(port), "DEMO": "0", "LOG_LEVEL": "WARNING"}
 
 
-def _workspace(environment: dict[str, str], upstream: str) -> str:
-    passwords = {"OWNER_PASSWORD": secrets.token_urlsafe(24), "VAULT_PASSWORD": secrets.token_urlsafe(24)}
-    owner = ["create_tenant", "Bench", "--slug", _SLUG, "--owner", "bench@bench.invalid", "--json"]
+def _workspace(environment: dict[str, str], upstream: str, passwords: dict[str, str]) -> str:
+    owner = ["create_tenant", "Bench", "--slug", SLUG, "--owner", OWNER, "--json"]
     made = json.loads(_manage(environment | passwords, owner))
-    _manage(environment, ["provider", "set", _SLUG, "--base-url", upstream, "--model", "burst-1"])
+    _manage(environment, ["provider", "set", SLUG, "--base-url", upstream, "--model", "burst-1"])
     return str(made["api_key"])
 
 

@@ -1,0 +1,224 @@
+"""What the vault costs: opening under a lease, unlocking, and a flood of unlocks beside streams.
+
+    python -m bench.vault
+
+The first two are measured in this process over a database and a Valkey of their own; the flood hits the running app.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import uvloop
+
+from bench import app as apps
+from bench import client
+from bench.app import App
+
+ROUNDS = 2000
+FLOOD = 200
+_LABEL = "stripe-prod"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Medians in milliseconds; `reading` is the database's part of `opening`."""
+
+    opening: float
+    reading: float
+    unlocking: float
+    derivation: float
+    derivations: int
+
+
+@dataclass(frozen=True)
+class Flood:
+    """So many unlocks at once: what they were answered, the memory's peak, and a stream's first delta meanwhile."""
+
+    answers: Counter[int]
+    memory: tuple[float, float]
+    first_alone: float
+    first_beside: float
+    seconds: float
+
+
+def opening() -> Opening:
+    """In a process of its own, since settings are read once."""
+    with tempfile.TemporaryDirectory(prefix="dw-bench-") as folder:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "VAULT_", "DEMO"))}
+        own |= {"DATA_DIR": folder, "REDIS_URL": f"unix://{folder}/valkey.sock?db=0", "LOG_LEVEL": "WARNING"}
+        own.pop("DATABASE_URL", None)
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.vault", "--opening"], env=own, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise SystemExit(f"the vault could not be measured:\n{done.stderr}")
+    return Opening(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _measure_opening() -> Opening:
+    """With Django over the environment's data directory."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "deny_web.settings"
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from deny_web import children, rundir
+
+    socket = Path(settings.DATA_DIR) / "valkey.sock"
+    server = subprocess.Popen(children.valkey_command(socket), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        rundir.wait_for_valkey(socket, seconds=10)
+        call_command("migrate", verbosity=0)
+        return _timed()
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _timed() -> Opening:
+    from tenants import actions
+    from tenants.models import User
+    from vault import compartments, derivation, entries, leases, storage
+    from vault.models import VaultHeader
+
+    tenant = actions.create_tenant("Bench", slug="bench", acting=User.objects.create_user("bench@bench.invalid")).tenant
+    password = secrets.token_urlsafe(24)
+    compartments.create(tenant, password, actor="operator")
+    entries.put(tenant, _LABEL, b"sk_live_bench", password=password, actor="operator")
+    lease = leases.unlock(tenant, password, actor="operator")
+    counted, really = [], derivation.hash_secret_raw
+
+    def counting(*args: object, **options: object) -> bytes:
+        counted.append(1)
+        return really(*args, **options)  # type: ignore[arg-type]
+
+    def read() -> None:
+        VaultHeader.objects.for_tenant(tenant.pk).defer("sealed").first()
+        storage.find(tenant.pk, _LABEL)
+
+    with patch.object(derivation, "hash_secret_raw", counting):
+        unlocking = _median(lambda: leases.unlock(tenant, password, actor="operator"), 15)
+        lease = leases.unlock(tenant, password, actor="operator")
+    opened = _median(lambda: entries.open_under_lease(tenant.pk, _LABEL, lease.id), ROUNDS)
+    salt = secrets.token_bytes(derivation.SALT)
+    return Opening(
+        opening=opened,
+        reading=_median(read, ROUNDS),
+        unlocking=unlocking,
+        derivation=_median(lambda: derivation.compartment_key(password, salt), 15),
+        derivations=len(counted) // 16,
+    )
+
+
+def _median(act: Callable[[], object], times: int) -> float:
+    act()
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        act()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found) * 1000
+
+
+def flood(app: App) -> Flood:
+    """So many unlocks at once through the console's JSON, while streams are asked for."""
+    return uvloop.run(_flood(app))
+
+
+async def _flood(app: App) -> Flood:
+    import aiohttp
+
+    body = {"model": "paced-5-10", "input": "hi", "stream": True, "store": False}
+    alone = await client.http(app.url, app.key, body, connections=4, times=25)
+    base, before = app.url.removesuffix("/v1"), app.memory()
+    peak, answers = [before], Counter[int]()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        token = await _signed_in(session, base, app.owner_password)
+        done = asyncio.Event()
+
+        async def unlock() -> None:
+            headers = {"Accept": "application/json", "X-CSRFToken": token, "Referer": base}
+            address = f"{base}/t/{apps.SLUG}/console/vault/unlock/"
+            async with session.post(address, json={"password": app.vault_password}, headers=headers) as answer:
+                answers[answer.status] += 1
+                await answer.read()
+
+        async def watch() -> None:
+            while not done.is_set():
+                peak.append(app.memory())
+                await asyncio.sleep(0.02)
+
+        watching, began = asyncio.create_task(watch()), time.perf_counter()
+        streams = asyncio.create_task(client.http(app.url, app.key, body, connections=4, times=25))
+        await asyncio.gather(*(unlock() for _ in range(FLOOD)))
+        seconds = time.perf_counter() - began
+        beside = await streams
+        done.set()
+        await watching
+    return Flood(answers, (before, max(peak)), alone.first * 1000, beside.first * 1000, seconds)
+
+
+async def _signed_in(session: "aiohttp.ClientSession", base: str, password: str) -> str:  # noqa: F821
+    """Sign in as the owner; returns the CSRF token."""
+    address = f"{base}/accounts/login/"
+    async with session.get(address) as page:
+        token = page.cookies["csrftoken"].value
+    form = {"login": apps.OWNER, "password": password, "csrfmiddlewaretoken": token}
+    async with session.post(address, data=form, headers={"Referer": address}, allow_redirects=False) as answer:
+        if answer.status != 302:
+            raise client.Failed(f"signing in was answered with {answer.status}")
+        return str(answer.cookies["csrftoken"].value)
+
+
+def table(found: Opening, flooded: Flood) -> str:
+    """Both as Markdown."""
+    told = ", ".join(f"{count} of {status}" for status, count in sorted(flooded.answers.items()))
+    return "\n".join(
+        [
+            "| the vault | |",
+            "|---|---|",
+            f"| opening under a lease, beyond the database's {found.reading:.2f} ms"
+            f" | {found.opening - found.reading:.2f} ms |",
+            f"| unlocking, of which {found.derivations} derivation takes {found.derivation:.0f} ms"
+            f" | {found.unlocking:.0f} ms |",
+            f"| {FLOOD} unlocks at once, answered within {flooded.seconds:.1f} s | {told} |",
+            f"| the web process's memory before and at its peak"
+            f" | {flooded.memory[0]:.0f} → {flooded.memory[1]:.0f} MB |",
+            f"| a stream's first delta, alone and beside them"
+            f" | {flooded.first_alone:.1f} → {flooded.first_beside:.1f} ms |",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure both, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.vault")
+    parser.add_argument("--opening", action="store_true", help="the first part, in this process, as JSON")
+    if parser.parse_args().opening:
+        print(json.dumps(vars(_measure_opening())))
+        return
+    with ExitStack() as stack:
+        upstream, _ = stack.enter_context(apps.mock())
+        app = stack.enter_context(apps.running(upstream))
+        print(table(opening(), flood(app)))
+
+
+if __name__ == "__main__":
+    main()
