@@ -122,9 +122,9 @@ async def read(response_id: str, after: int, count: int = 64) -> list[Frame]:
     return [frame for _, fields in entries for frame in _frames(fields, after)]
 
 
-async def wait(response_id: str, after: int, milliseconds: int) -> list[Frame]:
+async def wait(response_id: str, after: int, milliseconds: int, count: int = 64) -> list[Frame]:
     """Like `read`, but waits for the first batch up to `milliseconds`. Holds one connection meanwhile."""
-    answer = await valkey.aio().xread({_stream(response_id): f"{after + 1}-0"}, count=64, block=milliseconds)
+    answer = await valkey.aio().xread({_stream(response_id): f"{after + 1}-0"}, count=count, block=milliseconds)
     if not answer:
         return []
     streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]

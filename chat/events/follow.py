@@ -1,7 +1,7 @@
 """The reader's side of a log: every frame once, in order, from a number on, wherever the host is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import redis
 
@@ -13,6 +13,10 @@ from chat.models.response import ENDED
 from deny_web import db
 
 _BLOCK_MS = 1000
+# What is handed to a reader at once: all of it waits in memory, once more as text, until the reader has taken it, so
+# that these bound what one that does not read costs.
+_BATCH_BYTES = 64 * 1024
+_READ_BATCHES = 4
 
 
 class Gone(Exception):
@@ -28,11 +32,12 @@ async def follow(response_id: str, after: int, find: Callable[[str], EventLog | 
     while True:
         log = find(response_id)
         source = _from_memory(log, after) if log else _from_valkey(response_id, after, find)
-        async for batch in source:
-            after = batch[-1].number
-            yield batch
-            if batch[-1].ends:
-                return
+        async for read in source:
+            for batch in _pieces(read):
+                after = batch[-1].number
+                yield batch
+                if batch[-1].ends:
+                    return
 
 
 async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
@@ -42,7 +47,7 @@ async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
         while not log.fenced:
             changed.clear()
             if after + 1 < log.base:  # a reader that fell behind what memory keeps
-                batch = await archive.read(log.response_id, after, 8)
+                batch = await archive.read(log.response_id, after, _READ_BATCHES)
                 if not batch:
                     after = log.base - 1  # forgotten after a flush of Valkey: what still exists goes on
                     continue
@@ -65,7 +70,7 @@ async def _from_valkey(
 ) -> AsyncIterator[list[Frame]]:
     while find(response_id) is None:
         try:
-            batch = await archive.wait(response_id, after, _BLOCK_MS)
+            batch = await archive.wait(response_id, after, _BLOCK_MS, _READ_BATCHES)
         except (redis.RedisError, OSError):
             await asyncio.sleep(0.2)
             batch = []
@@ -85,7 +90,7 @@ async def _last_look(response_id: str, after: int) -> list[Frame]:
     for pause in (0, 0.2, 0.5):
         await asyncio.sleep(pause)
         try:
-            if batch := await archive.read(response_id, after):
+            if batch := await archive.read(response_id, after, _READ_BATCHES):
                 return batch
         except (redis.RedisError, OSError):
             continue
@@ -95,3 +100,14 @@ async def _last_look(response_id: str, after: int) -> list[Frame]:
 def _has_ended(response_id: str) -> bool:
     status = Response.objects.filter(pk=response_id).values_list("status", flat=True).first()
     return status is None or status in ENDED
+
+
+def _pieces(frames: list[Frame]) -> Iterator[list[Frame]]:
+    start = size = 0
+    for place, frame in enumerate(frames):
+        size += len(frame.data)
+        if size >= _BATCH_BYTES:
+            yield frames[start : place + 1]
+            start, size = place + 1, 0
+    if start < len(frames):
+        yield frames[start:]
