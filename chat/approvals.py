@@ -206,6 +206,8 @@ def _wake(response_id: str) -> None:
         return
     if Response.objects.filter(pk=response_id, wait_reason=WAITS).update(wait_reason=""):
         transaction.on_commit(lambda: _host(response_id))
+    else:  # its host is just about to suspend it
+        transaction.on_commit(lambda: bells.ring(response_id))
 
 
 def _host(response_id: str) -> None:

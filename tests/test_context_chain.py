@@ -140,3 +140,51 @@ def test_a_foreign_response_and_an_absent_one_get_the_same_answer(cast):
             lookup.response(cast.principal(cast.alice, Role.OWNER), wanted)
         answers.append((caught.value.status, caught.value.as_body()))
     assert answers[0] == answers[1] == answers[2]
+
+
+def asks(request_id):
+    return {**call("a"), "type": "mcp_approval_request", "id": request_id}
+
+
+def kinds(items):
+    return [(item["type"], item.get("call_id")) for item in items]
+
+
+def test_a_call_that_a_person_decided_later_has_its_output_behind_its_step(cast):
+    first = make(cast.acme, cast.alice)
+    put(first, "output", 0, asks("mcpr_1"), upstream={"call_id": "call_1"})
+    put(first, "output", 1, call("b"), upstream={"call_id": "call_2"})
+    second = make(cast.acme, cast.alice, parent=first)
+    put(second, "input", 0, user_says("yes"))
+    answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    put(second, "input", 1, answer)
+    put(second, "output", 0, call("a", approval_request_id="mcpr_1"))
+    items = context.answered(context.of_chain(cast.acme.id, second.pk))
+    assert kinds(items) == [
+        ("function_call", "mcpr_1"),
+        ("function_call", "call_2"),
+        ("function_call_output", "call_2"),
+        ("function_call_output", "mcpr_1"),
+        ("message", None),
+    ]
+    assert items[3]["output"] == "out of a"
+
+
+def test_a_question_that_nobody_answered_goes_up_as_denied(cast):
+    row = make(cast.acme, cast.alice)
+    put(row, "output", 0, asks("mcpr_1"))
+    put(row, "output", 1, asks("mcpr_2"))
+    items = context.answered([*context.of_chain(cast.acme.id, row.pk), user_says("and now?")])
+    assert kinds(items) == [
+        ("function_call", "mcpr_1"),
+        ("function_call", "mcpr_2"),
+        ("function_call_output", "mcpr_1"),
+        ("function_call_output", "mcpr_2"),
+        ("message", None),
+    ]
+    assert items[2]["output"] == '{"error":"denied","status":403}'
+
+
+def test_a_context_without_questions_is_left_as_it_is():
+    items = [user_says("x"), {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}]
+    assert context.answered(items) is items
