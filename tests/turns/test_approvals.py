@@ -367,7 +367,7 @@ def test_unknown_foreign_and_answered_requests_are_refused_alike(
     apart = client.responses.create(model="m", input="hi")
     client.responses.create(model="m", input=[answer(request, False)], previous_response_id=first.id)
     unknown = answer(request, True) | {"approval_request_id": "mcpr_" + "0" * 40}
-    refusals = []
+    refusals: list[Any] = []
     for asker, item, before in (
         (client, unknown, first.id),  # never was
         (stranger, answer(request, True), theirs.id),  # foreign
