@@ -15,7 +15,10 @@ GRACE = 5  # seconds that turns get to end in
 # What a process that has nothing to do with secrets gets; the demo's own names come on top.
 _PLAIN = {"DATA_DIR", "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH"}
 # These open vaults or accounts, and belong to single commands.
-_NEVER = {"VAULT_PASSWORD", "NEW_VAULT_PASSWORD", "OWNER_PASSWORD"}
+_NEVER = {
+    *("VAULT_PASSWORD", "NEW_VAULT_PASSWORD", "OWNER_PASSWORD"),
+    *("VAULT_BACKUP_PASSPHRASE", "DENY_VAULT_PASSWORD", "DENY_API_KEY"),
+}
 _NOISE = ("worker: Warm shutdown",)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 
+from deny_web import children
 from tenants import access
 from tenants.models import AuditRow
 from tenants.rules import Refused
@@ -204,3 +205,9 @@ def test_a_call_takes_its_credential_from_the_server_and_never_falls_back(vault:
     assert opened() is SourceFailed
     server.disconnect(acting=who)
     assert opened() is VaultLocked
+
+
+def test_no_process_of_the_app_inherits_what_single_commands_are_given() -> None:
+    given = {"DENY_API_KEY": KEY, "DENY_VAULT_PASSWORD_FILE": "/x", "VAULT_BACKUP_PASSPHRASE": PASSWORD, "PATH": "/bin"}
+    for make in (children.tools, children.turns, children.beat):
+        assert set(given) & set(make(given).environment) == {"PATH"}

@@ -142,7 +142,7 @@ def _aad(salt: bytes, n: int) -> bytes:
 # --- in ---------------------------------------------------------------------------------------------------------
 
 
-def _frames(source: IO[bytes], key: bytes, salt: bytes) -> Generator[Record, None, None]:
+def _frames(source: IO[bytes], key: bytes | bytearray, salt: bytes) -> Generator[Record, None, None]:
     """The records up to the end, which has to be there, with nothing behind it."""
     n = 0
     while True:
@@ -155,7 +155,7 @@ def _frames(source: IO[bytes], key: bytes, salt: bytes) -> Generator[Record, Non
         raise Damaged("Something follows the end of the file. Nothing was imported.")
 
 
-def _open(source: IO[bytes], key: bytes, aad: bytes, *, first: bool) -> bytes:
+def _open(source: IO[bytes], key: bytes | bytearray, aad: bytes, *, first: bool) -> bytes:
     prefix = source.read(_LENGTH.size)
     length = _LENGTH.unpack(prefix)[0] if len(prefix) == _LENGTH.size else 0
     frame = source.read(length) if 0 < length <= _MOST else b""

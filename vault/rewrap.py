@@ -168,9 +168,9 @@ def _leases() -> None:
 
 def _stored_leases() -> list[tuple[str, bytes]]:
     with _valkey() as client:
-        names = [name.decode() for name in client.scan_iter(match=f"{_LEASES}*", count=500)]
+        names = [str(name, "ascii") for name in client.scan_iter(match=f"{_LEASES}*", count=500)]
         values = client.mget(names) if names else []
-    return [(name, value) for name, value in zip(names, values, strict=True) if value]
+    return [(name, value) for name, value in zip(names, values, strict=True) if isinstance(value, bytes)]
 
 
 class _valkey:
