@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import aiohttp
 import uvloop
 
 from bench import app as apps
@@ -142,8 +143,6 @@ def flood(app: App) -> Flood:
 
 
 async def _flood(app: App) -> Flood:
-    import aiohttp
-
     body = {"model": "paced-5-10", "input": "hi", "stream": True, "store": False}
     alone = await client.http(app.url, app.key, body, connections=4, times=25)
     base, before = app.url.removesuffix("/v1"), app.memory()
@@ -175,7 +174,7 @@ async def _flood(app: App) -> Flood:
     return Flood(answers, (before, max(peak)), alone.first * 1000, beside.first * 1000, seconds)
 
 
-async def _signed_in(session: "aiohttp.ClientSession", base: str, password: str) -> str:  # noqa: F821
+async def _signed_in(session: aiohttp.ClientSession, base: str, password: str) -> str:
     """Sign in as the owner; returns the CSRF token."""
     address = f"{base}/accounts/login/"
     async with session.get(address) as page:

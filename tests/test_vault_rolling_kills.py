@@ -97,7 +97,7 @@ def test_a_command_that_is_killed_goes_on_where_it_was(stocked: Stocked) -> None
     reached = 0
     for point in (1, LABELS // 2):
         process = stocked.roll()
-        wait_for(lambda point=point, one=process: stocked.staged() >= point or one.poll() is not None, 60)
+        _wait_staged(stocked, process, point)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert stocked.staged() >= reached, "what was staged before the kill is still there"
@@ -111,7 +111,7 @@ def test_a_command_that_is_killed_goes_on_where_it_was(stocked: Stocked) -> None
 def test_a_kill_at_the_end_leaves_the_old_password_or_the_new_one(stocked: Stocked) -> None:
     dice = random.Random(4)
     process = stocked.roll()
-    wait_for(lambda: stocked.staged() >= LABELS or process.poll() is not None, 60)
+    _wait_staged(stocked, process, LABELS)
     time.sleep(dice.uniform(0, 0.3))  # just before the swap, in it, or after it
     process.kill()
     process.wait()
@@ -145,6 +145,11 @@ def test_a_web_process_that_is_killed_goes_on_when_the_form_is_sent_again(stocke
         answer = person.post(page, **form)
         assert answer.status == 302, answer.body.decode()
     assert stocked.changed()
+
+
+def _wait_staged(stocked: Stocked, process: "subprocess.Popen[bytes]", rows: int) -> None:
+    """Return once so many rows are staged, or the process has ended."""
+    wait_for(lambda: stocked.staged() >= rows or process.poll() is not None, 60)
 
 
 def _send_once(app: App, person: Visitor, page: str, form: dict[str, str], lost: list[Exception]) -> None:

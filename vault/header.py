@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vault.errors import NoRoom
-from vault.memory import Key
+from vault.memory import Bytes, Key
 from vault.sealing import KEY, VERSION, Random, empty, open_key, seal, size
 
 SLOTS = 8
@@ -35,20 +35,20 @@ class Compartment:
     master_key: Key = field(repr=False)
 
 
-def create(vault_id: bytes, key: bytes, *, random: Random = os.urandom) -> bytes:
+def create(vault_id: bytes, key: Bytes, *, random: Random = os.urandom) -> bytes:
     """A header with one compartment, at a random place, and seven slots of noise."""
     blank = b"".join(empty(_PLAIN, random=random) for _ in range(SLOTS))
     return add(blank, vault_id, key, (), random=random)
 
 
-def find(header: bytes, vault_id: bytes, key: bytes) -> Compartment | None:
+def find(header: bytes, vault_id: bytes, key: Bytes) -> Compartment | None:
     """The compartment that `key` opens. Looks at all eight slots, always."""
     found = [_read(slot, place, vault_id, key) for place, slot in enumerate(_slots(header))]
     return next((compartment for compartment in found if compartment), None)
 
 
 def add(
-    header: bytes, vault_id: bytes, key: bytes, survivors: Iterable[Compartment], *, random: Random = os.urandom
+    header: bytes, vault_id: bytes, key: Bytes, survivors: Iterable[Compartment], *, random: Random = os.urandom
 ) -> bytes:
     """The header with a new compartment under `key`, which leaves every survivor's slots alone.
 
@@ -68,7 +68,7 @@ def add(
 
 
 def replace(
-    header: bytes, vault_id: bytes, key: bytes, compartment: Compartment, *, random: Random = os.urandom
+    header: bytes, vault_id: bytes, key: Bytes, compartment: Compartment, *, random: Random = os.urandom
 ) -> bytes:
     """The header with `compartment` written at its place under `key`; the other seven slots stay byte for byte."""
     slots = _slots(header)
@@ -95,7 +95,7 @@ def _slots(header: bytes) -> list[bytes]:
     return [header[place * _SLOT : (place + 1) * _SLOT] for place in range(SLOTS)]
 
 
-def _read(slot: bytes, place: int, vault_id: bytes, key: bytes) -> Compartment | None:
+def _read(slot: bytes, place: int, vault_id: bytes, key: Bytes) -> Compartment | None:
     plaintext = open_key(key, LABEL, slot, VERSION + vault_id)
     if plaintext is None or len(plaintext) != _PLAIN or plaintext[0] >= SLOTS or any(plaintext[1 + KEY :]):
         return None

@@ -13,6 +13,9 @@ import ctypes
 import sys
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
+Bytes = bytes | bytearray
+"""What takes a key takes other bytes as well."""
+
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from vault.memory import Key
+from vault.memory import Bytes, Key
 
 VERSION = b"\x01"
 KEY = 32
@@ -37,7 +37,7 @@ def size(plaintext: int) -> int:
     return plaintext + OVERHEAD
 
 
-def seal(key: bytes, label: bytes, plaintext: bytes, aad: bytes, *, random: Random = os.urandom) -> bytes:
+def seal(key: Bytes, label: bytes, plaintext: Bytes, aad: bytes, *, random: Random = os.urandom) -> bytes:
     """A fresh slot that only `key`, `label` and `aad` together open."""
     salt = random(KEY)
     keys = _keys(key, salt, label, aad)
@@ -49,13 +49,13 @@ def empty(plaintext: int, *, random: Random = os.urandom) -> bytes:
     return random(size(plaintext))
 
 
-def open_slot(key: bytes, label: bytes, slot: bytes, aad: bytes) -> bytes | None:
+def open_slot(key: Bytes, label: bytes, slot: bytes, aad: bytes) -> bytes | None:
     """The plaintext, or None when the slot is empty, another key's, or changed."""
     plaintext = open_key(key, label, slot, aad)
     return None if plaintext is None else bytes(plaintext)
 
 
-def open_key(key: bytes, label: bytes, slot: bytes, aad: bytes) -> Key | None:
+def open_key(key: Bytes, label: bytes, slot: bytes, aad: bytes) -> Key | None:
     """As `open_slot`, for plaintexts that shall be wiped after use.
 
     Takes the same steps whatever the outcome: the decryption runs although the commitment failed, so that time does
@@ -73,13 +73,13 @@ def open_key(key: bytes, label: bytes, slot: bytes, aad: bytes) -> Key | None:
     return plaintext if committed else None
 
 
-def derive(key: bytes, *, salt: bytes | None, info: bytes, length: int = KEY) -> Key:
+def derive(key: Bytes, *, salt: bytes | None, info: bytes, length: int = KEY) -> Key:
     """HKDF-SHA256 (RFC 5869)."""
     derived = Key(length)
     HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive_into(key, derived)
     return derived
 
 
-def _keys(key: bytes, salt: bytes, label: bytes, aad: bytes) -> Key:
+def _keys(key: Bytes, salt: bytes, label: bytes, aad: bytes) -> Key:
     """Cipher key and commitment, one behind the other."""
     return derive(key, salt=salt, info=label + aad, length=2 * KEY)

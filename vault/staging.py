@@ -70,7 +70,7 @@ class Stage:
         slot = sealing.seal(self.key, LABEL, slots, self._aad(row_id))
         return outer.seal(slot, self.vault_id, self.id.bytes + row_id)
 
-    def open(self, stored: bytes, row_id: bytes) -> bytes:
+    def open(self, stored: bytes | memoryview, row_id: bytes) -> bytes:
         """The slots that were staged.
 
         Raises:
@@ -224,7 +224,7 @@ def _read(row: VaultStage, change: Change) -> tuple[bytes, Compartment] | None:
     return (slots, mine) if slots and mine else None
 
 
-def _opened(key: Key, stored: bytes, vault_id: bytes, stage_id: uuid.UUID, row_id: bytes) -> bytes | None:
+def _opened(key: Key, stored: bytes | memoryview, vault_id: bytes, stage_id: uuid.UUID, row_id: bytes) -> bytes | None:
     slot = outer.open_row(stored, vault_id, stage_id.bytes + row_id)
     return sealing.open_slot(key, LABEL, slot, _aad(vault_id, stage_id, row_id))
 

@@ -16,6 +16,7 @@ from vault import compartments, derivation, entries, header, lease_format, outer
 from vault.errors import Damaged
 from vault.header import SLOTS, Compartment
 from vault.lease_format import Lease
+from vault.memory import Bytes
 from vault.models import VaultEntry, VaultHeader
 from vault.row import BANDS, Place
 
@@ -41,7 +42,7 @@ class Vault:
     vault_id: bytes
     sealed: bytes
     slots: bytes
-    key: bytes
+    key: Bytes
     mine: Compartment
     entries: list[VaultEntry]
 
@@ -81,9 +82,9 @@ def _make(tenant: Tenant) -> Vault:
     return Vault(tenant, vault_id, bytes(stored.sealed), slots, key, mine, own)
 
 
-def _damaged(open_it: Callable[[], object]) -> bool:
+def _damaged(open_it: Callable[..., object], *given: object, **named: object) -> bool:
     try:
-        open_it()
+        open_it(*given, **named)
     except Damaged:
         return True
     return False
@@ -113,12 +114,12 @@ def _one_a_byte(data: bytes, every: int) -> Iterator[bytes]:
 def _stored_bits(vault: Vault, every: int) -> Iterator[Figure]:
     count = Count()
     for broken in _flips(vault.sealed):
-        count.refused(_damaged(lambda broken=broken: outer.open_row(broken, vault.vault_id, vault.vault_id)))  # type: ignore[misc]
+        count.refused(_damaged(outer.open_row, broken, vault.vault_id, vault.vault_id))
     yield tried("Header as stored: every bit flipped", count.tries, count.failures, unit="flips")
     for entry in vault.entries:
         count, step = Count(), 1 if entry.band == BANDS[0] else every
         for broken in _one_a_byte(bytes(entry.sealed), step):
-            count.refused(_damaged(lambda broken=broken, e=entry: outer.open_row(broken, vault.vault_id, e.id.bytes)))  # type: ignore[misc]
+            count.refused(_damaged(outer.open_row, broken, vault.vault_id, entry.id.bytes))
         what = "every byte" if step == 1 else f"every {step}th byte"
         yield tried(f"Entry of band {entry.band} as stored: a bit in {what}", count.tries, count.failures, unit="flips")
 
@@ -177,16 +178,14 @@ def _rows_moved(one: Vault, other: Vault) -> Figure:
         content = outer.open_row(entry.sealed, source.vault_id, entry.id.bytes)
         for target, place in places:
             if place.pk != entry.pk:
-                count.refused(
-                    _damaged(lambda e=entry, t=target, p=place: outer.open_row(e.sealed, t.vault_id, p.id.bytes))
-                )  # type: ignore[misc]
+                count.refused(_damaged(outer.open_row, entry.sealed, target.vault_id, place.id.bytes))
                 count.refused(row.read(content, target.place(place), source.mine) is None)
-        count.refused(_damaged(lambda e=entry, s=source: outer.open_row(e.sealed, s.vault_id, s.vault_id)))  # type: ignore[misc]
-    count.refused(_damaged(lambda: outer.open_row(one.sealed, other.vault_id, other.vault_id)))
+        count.refused(_damaged(outer.open_row, entry.sealed, source.vault_id, source.vault_id))
+    count.refused(_damaged(outer.open_row, one.sealed, other.vault_id, other.vault_id))
     count.refused(header.find(one.slots, other.vault_id, one.key) is None)
     field = sealed_fields.seal("upstream.key", one.tenant.pk, b"sk-upstream")
     for purpose, tenant in (("upstream.headers", one.tenant), ("upstream.key", other.tenant)):
-        count.refused(_damaged(lambda p=purpose, t=tenant: sealed_fields.open(p, t.pk, field)))  # type: ignore[misc]
+        count.refused(_damaged(sealed_fields.open, purpose, tenant.pk, field))
     return tried("Rows moved to another entry, workspace or purpose", count.tries, count.failures, unit="moves")
 
 
@@ -195,7 +194,7 @@ def _cut(vault: Vault, every: int) -> Figure:
     for stored, row_id in ((vault.sealed, vault.vault_id), *((bytes(e.sealed), e.id.bytes) for e in vault.entries[:1])):
         for length in range(0, len(stored), every):
             for piece in (stored[:length], stored[length + 1 :], stored + stored[: length + 1]):
-                count.refused(_damaged(lambda p=piece, r=row_id: outer.open_row(p, vault.vault_id, r)))  # type: ignore[misc]
+                count.refused(_damaged(outer.open_row, piece, vault.vault_id, row_id))
     return tried("Cut at the end, cut at the start, lengthened", count.tries, count.failures, unit="cuts")
 
 
@@ -207,7 +206,7 @@ def _through_the_door(vault: Vault, times: int) -> Figure:
         stored = bytearray(entry.sealed)
         stored[dice.randrange(len(stored))] ^= 1 << dice.randrange(8)
         VaultEntry.objects.filter(pk=entry.pk).update(sealed=bytes(stored))
-        count.refused(_damaged(lambda e=entry: entries.get(vault.tenant, e.label, password=FIRST, actor="operator")))  # type: ignore[misc]
+        count.refused(_damaged(entries.get, vault.tenant, entry.label, password=FIRST, actor="operator"))
         VaultEntry.objects.filter(pk=entry.pk).update(sealed=entry.sealed)
     for entry in vault.entries:  # the control: put back, it opens
         count.refused(bool(entries.get(vault.tenant, entry.label, password=FIRST, actor="operator")))

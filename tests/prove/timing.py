@@ -53,7 +53,8 @@ def _act(name: str, act: Act, tenant: Tenant, blocks: int) -> list[Figure]:
 
 
 def _measure(act: Act, tenant: Tenant, passwords: dict[str, str], blocks: int) -> dict[str, "np.ndarray"]:
-    dice, times = random.Random(3), {which: [] for which in passwords}  # type: dict[str, list[float]]
+    dice = random.Random(3)
+    times: dict[str, list[float]] = {which: [] for which in passwords}
     _quietly(act, tenant, FIRST)
     gc.collect()
     gc.disable()

@@ -38,7 +38,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         except VaultError as refusal:
             error = refusal
             refusals.tell(form, refusal)
-    context = {"form": form, "progress": rolling.progress(principal.tenant)}
+    context: dict[str, object] = {"form": form, "progress": rolling.progress(principal.tenant)}
     return refusals.page(request, "vault/password.html", context, error)
 
 
