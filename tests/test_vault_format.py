@@ -7,6 +7,7 @@ import pytest
 from vault import header, row, sealing
 from vault.errors import NoRoom
 from vault.header import SLOTS, Compartment
+from vault.memory import Key
 
 VAULT, ENTRY = b"v" * 16, b"e" * 16
 KEYS = [bytes([n]) * 32 for n in range(9)]
@@ -89,7 +90,7 @@ def test_a_new_compartment_lies_anywhere() -> None:
 
 def test_survivors_numbers_are_spared_even_where_places_differ() -> None:
     slots = b"".join(sealing.empty(64) for _ in range(SLOTS))
-    strange = [Compartment(number, 7 - number, bytes([number]) * 32) for number in range(7)]
+    strange = [Compartment(number, 7 - number, Key(bytes([number]) * 32)) for number in range(7)]
     for n, owner in enumerate(strange):
         slots = header.replace(slots, VAULT, KEYS[n], owner)
     added = header.add(slots, VAULT, KEYS[8], strange)
@@ -111,18 +112,18 @@ def test_a_writer_touches_its_own_slot_alone() -> None:
 
 
 def test_a_row_is_refused_elsewhere_and_a_slot_in_another_place() -> None:
-    owner = Compartment(2, 2, KEYS[0])
+    owner = Compartment(2, 2, Key(KEYS[0]))
     slots = row.write(row.blank(1024), place(), owner, row.Value(b"secret"))
     assert row.read(slots, place(), owner) == row.Value(b"secret")
     assert row.read(slots, place(entry=b"x" * 16), owner) is None
     assert row.read(slots, place(vault=b"x" * 16), owner) is None
     turned = slots[1104:] + slots[:1104]
     assert row.read(turned, place(), owner) is None
-    assert row.read(turned, place(), Compartment(1, 1, KEYS[0])) == row.Value(b"secret")  # the slot itself is good
+    assert row.read(turned, place(), Compartment(1, 1, Key(KEYS[0]))) == row.Value(b"secret")  # the slot itself is good
 
 
 def test_every_band_holds_its_longest_value_and_all_sizes_are_one() -> None:
-    owner = Compartment(0, 0, KEYS[0])
+    owner = Compartment(0, 0, Key(KEYS[0]))
     for band in row.BANDS:
         sizes = set()
         for data in (b"\0", b"x" * row.longest(band)):
@@ -133,6 +134,6 @@ def test_every_band_holds_its_longest_value_and_all_sizes_are_one() -> None:
 
 
 def test_no_representation_shows_a_key_or_a_value() -> None:
-    shown = repr(Compartment(1, 2, b"K" * 32)) + repr(row.Value(b"sk_live_5Qm"))
+    shown = repr(Compartment(1, 2, Key(b"K" * 32))) + repr(row.Value(b"sk_live_5Qm"))
     assert "KKKK" not in shown
     assert "sk_live" not in shown

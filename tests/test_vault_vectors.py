@@ -11,6 +11,7 @@ import pytest
 
 from vault import derivation, header, outer, row, sealing, server_keys
 from vault.errors import VaultError
+from vault.memory import Key
 
 Case = dict[str, Any]
 VECTORS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "vectors").glob("*.json")}
@@ -84,7 +85,7 @@ def test_header_create_and_add_write_the_published_bytes() -> None:
 def test_row(case: Case) -> None:
     vault_id, entry_id = h(case, "vault_id", "entry_id")
     place = row.Place(vault_id, entry_id, case["band"])
-    owner = header.Compartment(case["number"], 0, bytes.fromhex(case["master_key"]))
+    owner = header.Compartment(case["number"], 0, Key(bytes.fromhex(case["master_key"])))
     if "seed" in case:
         random = stream(case["seed"])
         value = row.Value(bytes.fromhex(case["value"]), case["kind"])
