@@ -6,7 +6,7 @@ import socket
 import threading
 from base64 import b64decode
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import redis
@@ -27,7 +27,7 @@ class Evidence:
 
     def add(self, place: str, data: bytes | str) -> None:
         with self._lock:
-            self.places[place][data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data] = None
+            self.places[place][_bytes(data)] = None
 
     def of(self, place: str) -> bytes:
         with self._lock:
@@ -63,6 +63,10 @@ class Evidence:
 
     def end(self) -> None:
         self.add("log", self.app.output.read_bytes())
+
+
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
 
 
 def _value(client: redis.Redis, key: bytes) -> bytes:
@@ -118,7 +122,7 @@ class Monitor:
     def seen(self) -> tuple[bytes, bytes]:
         """All commands, unescaped; and the bodies of all tasks."""
         raw = bytes(self._received)
-        commands = codecs.escape_decode(raw)[0]  # type: ignore[attr-defined]
+        commands = cast(bytes, codecs.escape_decode(raw)[0])
         bodies = [b64decode(found) for found in _BODY.findall(commands)]
         return commands, b"\n".join(bodies)
 
@@ -136,3 +140,8 @@ class Tap:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+
+def tap(socket: Any, evidence: Evidence) -> None:
+    """Keep every frame that the socket gets from now on."""
+    socket.connection = Tap(socket.connection, evidence)

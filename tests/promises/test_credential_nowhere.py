@@ -21,7 +21,7 @@ from tests.infra.app import App, wait_for
 from tests.infra.beside import app_beside
 from tests.promises import database, people
 from tests.promises.canaries import canary
-from tests.promises.evidence import Evidence, Monitor, Tap
+from tests.promises.evidence import Evidence, Monitor, tap
 from tests.promises.pages import pages_of
 from tests.promises.scanner import Scanner, Secret
 from tests.promises.scenes import Day
@@ -183,7 +183,7 @@ def _hands_on_the_vault(workspace: Workspace, owner: Visitor, planted: dict[str,
 def _turn_with_every_ending(workspace: Workspace, day: Day, evidence: Evidence, upstream: Upstream) -> None:
     upstream.queue(calls(*day.quick()), text(f"{MARKER} all done"))
     with workspace.socket(workspace.sign_in()) as socket:
-        socket.connection = Tap(socket.connection, evidence)
+        tap(socket, evidence)
         socket.create(f"{MARKER}: call everything")
         evidence.look_into_valkey("valkey")
         events = list(socket.events())
@@ -197,7 +197,7 @@ def _worker_that_fails_and_dies(workspace: Workspace, day: Day, evidence: Eviden
     upstream.queue(calls(("breaks", {}), ("killed", {})), text(f"{MARKER} went on"))
     before = len(day.api.requests)
     with workspace.socket(workspace.sign_in()) as socket:
-        socket.connection = Tap(socket.connection, evidence)
+        tap(socket, evidence)
         socket.create(f"{MARKER}: fail and die")
         wait_for(lambda: "was left behind" in workspace.app.log, 20, "the worker met no exception")
         wait_for(lambda: any(seen.target == "/v1/killed" for seen in day.api.requests[before:]), 20, "not sent")

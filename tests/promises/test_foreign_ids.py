@@ -45,6 +45,7 @@ MESSAGES: dict[str, list[dict[str, Any]]] = {
                         for name, body in REFERENCES.items() if name not in ("items", "streamed")],
     "deny_web:follow": [{"response_id": "ID"}, {"response_id": "ID", "starting_after": 3}],
     "deny_web:stop": [{"response_id": "ID"}],
+    "deny_web:approve": [{"approval_request_id": "ID", "response_id": "ID", "approve": True}],
     "deny_web:ping": [],
 }  # fmt: skip
 
@@ -186,9 +187,9 @@ def test_every_spelling(who: str, ground: Ground, wire: Wire) -> None:
     for path in PATHS:
         value = ids["conv" if "conversation" in path else "resp"]
         for told, wanted in zip(spellings(value), spellings(absent(value)), strict=True):
-            answers = [ask(wire, ground, who, "GET", filled(path, each)) for each in (told, wanted)]
-            check(*answers, (who, path, told))
-            assert answers[0].status >= 400, (who, path, told)
+            first, second = (ask(wire, ground, who, "GET", filled(path, each)) for each in (told, wanted))
+            check(first, second, (who, path, told))
+            assert first.status >= 400, (who, path, told)
 
 
 @pytest.mark.parametrize("who", ["other workspace's key", "own key"])
@@ -200,10 +201,10 @@ def test_every_reference_in_a_body_and_query(who: str, ground: Ground, wire: Wir
                 continue
             for value in ids.values():
                 sent = [json.loads(json.dumps(body).replace("ID", each)) for each in (value, absent(value))]
-                answers = [ask(wire, ground, who, "POST", path, {"model": "m", **each}) for each in sent]
-                check(*answers, (who, path, name, value))
-                counted = path.endswith("input_tokens") and b'"input_tokens"' in answers[0].body  # a number, no more
-                assert counted or answers[0].status in {400, 404}, (who, path, name, value, answers[0].body)
+                first, second = (ask(wire, ground, who, "POST", path, {"model": "m", **each}) for each in sent)
+                check(first, second, (who, path, name, value))
+                counted = path.endswith("input_tokens") and b'"input_tokens"' in first.body  # a number, no more
+                assert counted or first.status in {400, 404}, (who, path, name, value, first.body)
 
 
 def test_every_place_in_a_list(ground: Ground, wire: Wire) -> None:
@@ -225,7 +226,8 @@ def test_a_foreign_item_in_an_own_conversation(ground: Ground, wire: Wire) -> No
             check(told, wanted, (method, value))
         body = {"items": [{"type": "item_reference", "id": value}]}
         bodies = [body, json.loads(json.dumps(body).replace(value, absent(value)))]
-        check(*(ask(wire, ground, "own key", "POST", at, each) for each in bodies), value)
+        first, second = (ask(wire, ground, "own key", "POST", at, each) for each in bodies)
+        check(first, second, value)
 
 
 @pytest.mark.parametrize("stream", [False, True])

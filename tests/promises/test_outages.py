@@ -44,7 +44,8 @@ def outputs(events: list[dict[str, Any]]) -> list[Any]:
 
 
 def ended(workspace: Workspace, response_id: str, seconds: float = 60) -> Any:
-    client, found = workspace.client(), []
+    client = workspace.client()
+    found: list[Any] = []
 
     def look() -> bool:
         found[:] = [client.responses.retrieve(response_id)]

@@ -44,8 +44,14 @@ DRESSES: dict[str, Callable[[bytes], bytes]] = {
     "a repr": lambda secret: repr(secret).encode(),
     "a repr, all escapes": lambda secret: "".join(f"\\x{byte:02x}" for byte in secret).encode(),
     "UTF-16": lambda secret: secret.decode().encode("utf-16"),
-    **{f"piece {at}": lambda secret, at=at: secret[at : at + PIECE] for at in range(len(CANARY) - PIECE + 1)},
 }
+
+
+def _piece(at: int) -> Callable[[bytes], bytes]:
+    return lambda secret: secret[at : at + PIECE]
+
+
+DRESSES |= {f"piece {at}": _piece(at) for at in range(len(CANARY) - PIECE + 1)}
 
 
 @cache

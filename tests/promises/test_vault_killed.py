@@ -20,7 +20,7 @@ from tests.settings import clean_environment
 from tests.workspace import OWNER_PASSWORD, VAULT_PASSWORD
 
 pytestmark = pytest.mark.e2e
-KILLS = 10
+KILLS = 8
 SECOND = "marble ferry nine violet crows"
 # One process that answers `PASSWORD<TAB>LABEL` with the value, since a start of Django for each look takes seconds.
 _READER = """
