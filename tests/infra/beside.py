@@ -20,8 +20,10 @@ def app_beside(migrated_dir: Path, api: ToolApi, **env: str) -> Iterator[App]:
         (folder / "tmp").mkdir()
         given = {"TOOL_ALLOWED_HOSTS": api.host, "DEMO": "0", "TMPDIR": str(folder / "tmp"), **env}
         running = start(folder / "data", folder / "log", given)
-        running.wait_ready()
-        yield running
-        end(running)
+        try:
+            running.wait_ready()
+            yield running
+        finally:
+            end(running)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ import socket
 import threading
 from base64 import b64decode
 from collections import defaultdict
-from typing import Any, cast
+from typing import Any
 
 import psutil
 import redis
@@ -79,7 +79,7 @@ def _value(client: redis.Redis, key: bytes) -> bytes:
         b"zset": lambda name: client.zrange(name, 0, -1, withscores=True),
         b"stream": client.xrange,
     }
-    kind: bytes = client.type(key)
+    kind: Any = client.type(key)
     if kind == b"none":
         return b""
     return b"\0".join(_flat(readers[kind](key))) + (client.dump(key) or b"")
@@ -122,7 +122,7 @@ class Monitor:
     def seen(self) -> tuple[bytes, bytes]:
         """All commands, unescaped; and the bodies of all tasks."""
         raw = bytes(self._received)
-        commands = cast(bytes, codecs.escape_decode(raw)[0])
+        commands = codecs.escape_decode(raw)[0]
         bodies = [b64decode(found) for found in _BODY.findall(commands)]
         return commands, b"\n".join(bodies)
 
