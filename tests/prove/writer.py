@@ -11,6 +11,7 @@ import sys
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 
 def put(path: str, slug: str, label: str, password: str, start: int, said: Connection) -> None:
@@ -46,6 +47,8 @@ def _run(path: str, environment: dict[str, str]) -> None:
 
     settings.DATA_DIR = Path(path).parent / "data"
     settings.REDIS_URL = f"unix://{Path(path).parent / 'valkey.sock'}?db=0"
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["hosts"] = [settings.REDIS_URL]
     setting.use(Path(path))
     os.environ |= environment
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
