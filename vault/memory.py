@@ -12,6 +12,8 @@ stand in docs/threat-model.md.
 import ctypes
 import sys
 
+from deny_web import env
+
 _PR_SET_DUMPABLE = 4  # prctl(2)
 Bytes = bytes | bytearray
 """What takes a key takes other bytes as well."""
@@ -50,13 +52,16 @@ def wipe(buffer: bytearray) -> None:
 
 
 def harden() -> None:
-    """For processes that see keys: no core dumps, and no looks into their memory by others of the same user."""
+    """For processes that see keys: no core dumps, and no looks into their memory by others of the same user.
+
+    DEBUGGABLE=1 leaves the second out: a profiler, or a test that reads a process's environment, needs it.
+    """
     if sys.platform == "win32":
         return
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux" and _libc is not None:
+    if sys.platform == "linux" and _libc is not None and not env.flag("DEBUGGABLE", False):
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 

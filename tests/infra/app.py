@@ -147,7 +147,8 @@ def spawn(env: Mapping[str, str], output: Path) -> "subprocess.Popen[bytes]":
 
 def start(data_dir: Path, output: Path, env: Mapping[str, str] | None = None, seconds: float = 60) -> App:
     """Start the app and return once it has printed its address. PORT is a free one unless `env` names it."""
-    full = {"DATA_DIR": str(data_dir), "PORT": "0", "HOST": "127.0.0.1"} | dict(env or {})
+    # Debuggable, since the tests read the processes' environments, which only root could otherwise.
+    full = {"DATA_DIR": str(data_dir), "PORT": "0", "HOST": "127.0.0.1", "DEBUGGABLE": "1"} | dict(env or {})
     output.write_bytes(b"")
     process = spawn(full, output)
 
