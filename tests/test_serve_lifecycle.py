@@ -148,7 +148,7 @@ def test_vault_passwords_reach_the_tools_worker_alone(start_app: Start) -> None:
 def test_valkey_keeps_nothing_and_listens_on_no_port(app: App) -> None:
     valkey = psutil.Process(app.pids["valkey"])
     assert [each for each in valkey.net_connections("inet") if each.status == "LISTEN"] == []
-    assert sorted(path.name for path in (app.data_dir / "run").iterdir()) == ["pids", "valkey.sock"]
+    assert sorted(path.name for path in (app.data_dir / "run").iterdir()) == ["address", "pids", "valkey.sock"]
 
 
 def test_web_listens_on_loopback_alone(app: App) -> None:
