@@ -6,8 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
+from deny_web import loop
 from deny_web import valkey as valkey_client
 from tests.cast import Cast, make_cast
 from tests.infra import sockets, valkey
@@ -62,3 +66,32 @@ def _stays_on_this_machine() -> Iterator[None]:
 def cast(db: None) -> Cast:
     """Alice owns, Erin is admin, Bob is member, Dave is viewer, Charlie is an outsider."""
     return make_cast()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database. Its other sessions end first: the threads of the pool keep theirs for the process's life."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _closed_at_the_end(_valkey_server: int) -> Iterator[None]:
+    """What the process's own loop holds open for its life is closed before the process looks for what was forgotten."""
+    yield
+    from chat.tools import http  # only now: the plugins that load this file come before the app registry
+
+    http.close()
+    loop.submit(_close()).result(timeout=10)
+    valkey_client.sync().close()
+
+
+async def _close() -> None:
+    await valkey_client.aio().aclose()
+    await get_channel_layer().flush()
