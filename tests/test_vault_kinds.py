@@ -43,9 +43,9 @@ def test_a_kind_is_guessed(value: str, name: str | None) -> None:
 
 def test_the_browser_gets_the_same_patterns() -> None:
     told = json.loads(kinds.for_browsers())
-    assert [pattern for pattern, _ in told] == [kind.pattern for kind in kinds.KINDS]
+    assert [pattern for pattern, _, _ in told] == [kind.pattern for kind in kinds.KINDS]
     # What Python alone has would be an error in the browser.
-    assert not [pattern for pattern, _ in told if re.search(r"\(\?P|\(\?<|\\A|\\Z|\(\?[aiLmsux]", pattern)]
+    assert not [pattern for pattern, _, _ in told if re.search(r"\(\?P|\(\?<|\\A|\\Z|\(\?[aiLmsux]", pattern)]
 
 
 def test_a_refused_form_says_the_kind_and_not_the_value() -> None:
