@@ -11,7 +11,7 @@ from typing import Any
 
 from chat.errors import bad_request
 from chat.providers.errors import UpstreamCut
-from chat.providers.stream import stream
+from chat.providers.stream import events
 from chat.providers.upstream import Upstream
 from deny_web import ids
 from vault import sealed_fields
@@ -62,7 +62,7 @@ async def _summary(
     request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
     body = {"model": model, "instructions": asked, "input": [*history, request], "store": False}
     pieces: list[str] = []
-    async for event in stream(upstream, body):
+    async for event in events(upstream, body):
         if event["type"] == "response.output_text.delta":
             pieces.append(str(event.get("delta", "")))
         if event["type"] in ("response.completed", "response.incomplete"):

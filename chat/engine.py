@@ -9,15 +9,14 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import approvals, commits, context, ledger
+from chat import approvals, calls, commits, context, ledger
 from chat.approvals import Decided
 from chat.events.log import Fenced
-from chat.ledger import ProposedCall
 from chat.models import Status
 from chat.params import upstream_parameters
 from chat.providers.errors import ProviderError
 from chat.providers.stream import stream
-from chat.step import Slot, Step, mcp_call
+from chat.step import Step, mcp_call
 from chat.turn import LastStep, Turn
 from deny_web import db
 from vault.errors import Unavailable
@@ -103,7 +102,7 @@ async def _steps(turn: Turn) -> None:
         _check_caps(turn)
         step = await _stream(turn)
         if step.calls:
-            proposed = [_proposed(turn, slot) for slot in step.calls]
+            proposed = calls.proposed(turn, step)
             await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
             turn.step += 1
             await _outcomes(turn, {slot.id: slot.index for slot in step.calls if not slot.asked})
@@ -122,11 +121,15 @@ async def _steps(turn: Turn) -> None:
 async def _stream(turn: Turn) -> Step:
     step = Step(turn)
     first = len(turn.output.items)
-    async for event in stream(turn.upstream, _body(turn)):
-        step.feed(event)
-        await turn.log.room()
-        if step.ended:
-            break
+    async with contextlib.aclosing(stream(turn.upstream, _body(turn))) as batches:
+        async for batch in batches:
+            for event in batch:
+                step.feed(event)
+                if step.ended:
+                    break
+            if step.ended:
+                break
+            await turn.log.room()
     step.finish()
     turn.usage = _summed(turn.usage, step.usage)
     turn.context += context.of_outputs(turn, first)
@@ -138,13 +141,7 @@ def _body(turn: Turn) -> dict[str, Any]:
     body["model"] = turn.request.get("model") or turn.upstream.model
     body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
-    tools = [*(body.get("tools") or []), *(offer.schema for offer in turn.offers.values())]
-    if tools:
-        body["tools"] = tools
-    else:
-        body.pop("tools", None)
-    if turn.step and _is_forced(body.get("tool_choice")):
-        body["tool_choice"] = "auto"  # forced again, the model would call the tool for ever
+    calls.put_tools(turn, body)
     if body.get("max_output_tokens"):
         body["max_output_tokens"] -= (turn.usage or {}).get("output_tokens", 0)
         if body["max_output_tokens"] < 1:
@@ -154,10 +151,6 @@ def _body(turn: Turn) -> dict[str, Any]:
     return body
 
 
-def _is_forced(choice: object) -> bool:
-    return choice == "required" or isinstance(choice, dict)
-
-
 def _check_caps(turn: Turn) -> None:
     if turn.stop_reason is not None:  # asked for before the engine began
         raise Incomplete(turn.stop_reason)
@@ -165,18 +158,6 @@ def _check_caps(turn: Turn) -> None:
         raise Incomplete("max_steps")
     if turn.usage and turn.usage.get("total_tokens", 0) >= turn.caps.tokens:
         raise Incomplete("max_tokens", "max_output_tokens")
-
-
-def _proposed(turn: Turn, slot: Slot) -> ProposedCall:
-    made = cast(dict[str, Any], slot.call)
-    offer = turn.offers.get(made["name"])
-    return ProposedCall(
-        call_id=made["call_id"],
-        item_id=approvals.call_item_id(slot.id) if slot.asked else slot.id,
-        name=made["name"],
-        arguments=made["arguments"],
-        tool_version_id=offer.version_id if offer else None,
-    )
 
 
 async def _outcomes(turn: Turn, waiting: dict[str, int]) -> None:

@@ -140,4 +140,8 @@ _hosts: WeakKeyDictionary[asyncio.AbstractEventLoop, TurnHost] = WeakKeyDictiona
 
 def here() -> TurnHost:
     """The host of the running event loop."""
-    return _hosts.setdefault(asyncio.get_running_loop(), TurnHost())
+    loop = asyncio.get_running_loop()
+    host = _hosts.get(loop)
+    if host is None:
+        host = _hosts[loop] = TurnHost()
+    return host

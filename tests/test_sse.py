@@ -16,37 +16,47 @@ STREAM = (
 )
 
 
-async def read(*chunks: bytes) -> list[dict]:
-    async def feed():
-        for chunk in chunks:
-            yield chunk
-
-    return [event async for event in sse.events(feed())]
+def read(*chunks: bytes) -> list[dict]:
+    decoder = sse.Decoder()
+    events = []
+    for chunk in chunks:
+        events += decoder.feed(chunk)
+        if decoder.done:
+            break
+    decoder.finish()
+    return events
 
 
 @given(cuts=st.lists(st.integers(0, 200), max_size=20), ending=st.sampled_from(["\n", "\r\n", "\r"]), bom=st.booleans())
-async def test_any_cut_and_any_line_ending_give_the_same_events(cuts, ending, bom):
+def test_any_cut_and_any_line_ending_give_the_same_events(cuts, ending, bom):
     stream = (("\ufeff" if bom else "") + STREAM.replace("\n", ending)).encode()
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[start:end] for start, end in pairwise(places)]
-    assert await read(*chunks) == EVENTS
+    assert read(*chunks) == EVENTS
 
 
-async def test_done_ends_the_stream():
-    assert await read(b'data: {"type":"a"}\n\ndata: [DONE]\n\ndata: {"type":"late"}\n\n') == [{"type": "a"}]
+def test_done_ends_the_stream():
+    assert read(b'data: {"type":"a"}\n\ndata: [DONE]\n\ndata: {"type":"late"}\n\n') == [{"type": "a"}]
 
 
-async def test_an_event_without_its_blank_line_does_not_count():
-    assert await read(b'data: {"type":"a"}\n') == []
+def test_an_event_without_its_blank_line_does_not_count():
+    assert read(b'data: {"type":"a"}\n') == []
 
 
 @pytest.mark.parametrize("payload", [b"{", b"[]", b"1", b'{"no":"type"}', b'{"type":3}', b"\xff"])
-async def test_what_is_no_event_is_malformed(payload):
+def test_what_is_no_event_is_malformed(payload):
     with pytest.raises(UpstreamMalformed):
-        await read(b"data: " + payload + b"\n\n")
+        read(b"data: " + payload + b"\n\n")
 
 
-async def test_an_endless_line_is_refused_before_it_fills_memory(monkeypatch):
+def test_events_before_a_malformed_one_are_handed_out_first():
+    decoder = sse.Decoder()
+    assert decoder.feed(b'data: {"type":"a"}\n\ndata: {\n\n') == [{"type": "a"}]
+    with pytest.raises(UpstreamMalformed):
+        decoder.finish()
+
+
+def test_an_endless_line_is_refused_before_it_fills_memory(monkeypatch):
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     with pytest.raises(UpstreamMalformed):
-        await read(*[b"x" * 100] * 20)
+        read(*[b"x" * 100] * 20)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chat.providers import client
 from chat.providers.errors import ProviderError
-from chat.providers.stream import stream
+from chat.providers.stream import events
 from chat.providers.upstream import Upstream
 
 
@@ -21,7 +21,7 @@ async def try_upstream(upstream: Upstream) -> CheckResult:
     text: list[str] = []
     ended = False
     try:
-        async for event in stream(upstream, body):
+        async for event in events(upstream, body):
             if event["type"] == "response.output_text.delta":
                 text.append(str(event.get("delta", "")))
             ended = event["type"] in ("response.completed", "response.incomplete")

@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx2
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from chat.providers.errors import (
     ProviderError,
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 MAX_RETRIES = 3  # before the first byte, never after
-TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=10.0)  # read: the longest gap between two reads
+CONNECT_SECONDS = 10.0
+GAP_SECONDS = 300.0  # the longest pause between two reads
+TIMEOUT = httpx2.Timeout(connect=CONNECT_SECONDS, read=GAP_SECONDS, write=60.0, pool=10.0)
 _CLIENTS_KEPT = 64
 
 
@@ -36,9 +40,10 @@ class Client:
     """One upstream's SDK client, and what its every streamed request has in common, made once."""
 
     sdk: "AsyncOpenAI"
-    transport: httpx2.AsyncBaseTransport
-    url: httpx2.URL
-    headers: list[tuple[str, str]]
+    session: aiohttp.ClientSession  # the SDK's transport has the same one
+    url: URL
+    headers: CIMultiDictProxy[str]
+    timeout: aiohttp.ClientTimeout
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[object, ...], Client]] = WeakKeyDictionary()
@@ -61,7 +66,8 @@ def _make(upstream: Upstream) -> Client:
     from openai import AsyncOpenAI, DefaultAioHttpClient
     from openai._vendor.httpx_aiohttp import AiohttpTransport  # not public: the one way to hand it a connector
 
-    transport = AiohttpTransport(client=lambda: _session(upstream))
+    session = _session(upstream)
+    transport = AiohttpTransport(client=session)
     sdk = AsyncOpenAI(
         api_key=upstream.key,
         base_url=upstream.base_url,
@@ -74,8 +80,14 @@ def _make(upstream: Upstream) -> Client:
         project="",
     )
     named = {**sdk.default_headers, **sdk.auth_headers, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
-    headers = [(name, value) for name, value in named.items() if isinstance(value, str) and value]
-    return Client(sdk, transport, httpx2.URL(f"{upstream.base_url.rstrip('/')}/responses"), headers)
+    headers = CIMultiDict({name: value for name, value in named.items() if isinstance(value, str) and value})
+    return Client(
+        sdk,
+        session,
+        URL(f"{upstream.base_url.rstrip('/')}/responses"),
+        CIMultiDictProxy(headers),
+        aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=GAP_SECONDS),
+    )
 
 
 def _session(upstream: Upstream) -> aiohttp.ClientSession:
