@@ -12,7 +12,7 @@ from vault.lookalikes.catalogue import CATALOGUE, LookAlike
 KINDS: dict[str, str] = {slug: kind.title for slug, kind in CATALOGUE.items()}
 """What can be made: a kind's slug, which is its name on the command line, and its title in a list."""
 
-__all__ = ["CATALOGUE", "KINDS", "LookAlike", "make"]
+__all__ = ["CATALOGUE", "KINDS", "LookAlike", "fresh", "make"]
 
 
 def make(kind: str) -> str:
@@ -22,3 +22,12 @@ def make(kind: str) -> str:
         KeyError: there is no such kind.
     """
     return CATALOGUE[kind].make()
+
+
+def fresh() -> list[tuple[LookAlike, str]]:
+    """One value of each kind that is quick to make, for a page that offers them; some 10 ms in all.
+
+    A page has them all, always: a request for one alone would leave its line in some log, just before the value of one
+    password was written.
+    """
+    return [(kind, kind.make()) for kind in CATALOGUE.values() if not kind.slow]

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenants import access
 from tenants.access import Act, Principal
-from vault import entries, limits
+from vault import entries, limits, lookalikes
 from vault.errors import VaultError
 from vault.models import VaultEntry
 from vault.pages import refusals, status
@@ -38,7 +38,7 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
     if form.is_bound and not form.errors:
         messages.success(request, f"{form.cleaned_data['label']} is stored.")
         return redirect("vault", slug=slug)
-    return refusals.page(request, "vault/add.html", {"form": form}, error)
+    return refusals.page(request, "vault/add.html", {"form": form, "lookalikes": lookalikes.fresh()}, error)
 
 
 @sensitive_variables()
@@ -159,7 +159,8 @@ def _entry(principal: Principal, pk: UUID) -> VaultEntry:
 def _page(request: HttpRequest, entry: VaultEntry, error: VaultError | None = None, **context: object) -> HttpResponse:
     fresh = {"replace_form": ReplaceForm(auto_id="replace_%s"), "reveal_form": PasswordForm(auto_id="reveal_%s")}
     fresh["delete_form"] = PasswordForm(auto_id="delete_%s")
-    return refusals.page(request, TEMPLATE, {"entry": entry, **fresh, **context}, error)
+    context = {"entry": entry, "lookalikes": lookalikes.fresh(), **fresh, **context}
+    return refusals.page(request, TEMPLATE, context, error)
 
 
 def _readable(value: bytes) -> tuple[str, bool]:

@@ -11,7 +11,7 @@ from django.http import Http404
 from deny_web import env
 from tenants import access
 from tenants.access import Principal
-from vault import backup, entries, leases, memory, rolling, row, terminal
+from vault import backup, entries, leases, lookalikes, memory, rolling, row, terminal
 from vault.errors import VaultError
 
 _MOST_STDIN = 1024 * 1024  # bytes
@@ -24,6 +24,9 @@ class Command(BaseCommand):
         acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
         for name, text in _HELP.items():
             act = acts.add_parser(name, help=text, description=text)
+            if name == "lookalike":
+                act.add_argument("kind", metavar="KIND", nargs="?", choices=lookalikes.KINDS, help="none: the kinds")
+                continue
             act.add_argument("slug", metavar="SLUG", help="the workspace")
             if name in ("put", "get", "rotate", "delete", "purge"):
                 act.add_argument("label", metavar="LABEL")
@@ -43,7 +46,10 @@ class Command(BaseCommand):
         memory.harden()  # only where the process is the command's own
         super().run_from_argv(argv)
 
-    def handle(self, *args: Any, act: str, slug: str, **options: Any) -> None:
+    def handle(self, *args: Any, act: str, slug: str = "", **options: Any) -> None:
+        if act == "lookalike":
+            self._lookalike(**options)
+            return
         try:
             principal = access.for_slug(slug)
             getattr(self, f"_{act.replace('-', '_')}")(principal, **options)
@@ -98,6 +104,13 @@ class Command(BaseCommand):
         # The stream beneath Django's wrapper, which would end each piece with a new line.
         return terminal.bar(sys.stderr, "Sealing afresh")
 
+    def _lookalike(self, *, kind: str | None, **_: Any) -> None:
+        if kind:
+            self.stdout.write(lookalikes.make(kind))
+        else:
+            for slug, title in lookalikes.KINDS.items():
+                self.stdout.write(f"{slug:24} {title}")
+
     def _export(self, who: Principal, **_: Any) -> None:
         if sys.stdout.isatty():
             raise CommandError("This writes a file to stdout; send it into one: > vault.backup")
@@ -111,6 +124,8 @@ class Command(BaseCommand):
 
 
 _HELP = {
+    "lookalike": "print a value that looks like a credential of KIND and is none; kept nowhere. It fails at its first "
+    "call: a cover that has to work is a working credential with few rights",
     "put": "store the value on stdin under LABEL; makes the label, or replaces this password's own value",
     "get": "print this password's own value",
     "list": "print the labels",
