@@ -21,12 +21,9 @@ alphabet, a piece under 8 characters between other words, an answer that says th
 
 import base64
 import codecs
-import html
 import re
-import sys
-import unicodedata
-from collections.abc import Iterator
-from urllib.parse import unquote
+
+from vault import disguises
 
 PIECE = 8
 _MIN_DIFFERENT = 4
@@ -37,13 +34,6 @@ _PUBLIC_PREFIX = re.compile(
     r"|shp[a-z]{2}_|npm_|SG\."
 )
 _BASE64_PIECE = 10  # the Base64 characters that depend on nothing but the 8 bytes of a piece, at each alignment
-_ESCAPE = re.compile(
-    r"(?:\\+|%)u(?:\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4}))|\\+(?:x([0-9a-fA-F]{2})|([0-7]{3})|([/\"'\\])|[nrtbf])"
-)
-_QUOTED = re.compile(r"=([0-9A-Fa-f]{2})")
-_BLANK = re.compile(r"[\x00-\x20\x7f]+")
-_NOT_BARE = re.compile(r"[\W_]+")
-_ROUNDS = 3
 
 
 def secret_part(credential: bytes, place: str) -> bytes:
@@ -62,7 +52,7 @@ def carries(credential: bytes, data: bytes | str) -> bool:
     if isinstance(data, bytes) and credential in data:
         return True  # bytes that are no text have no common form to compare
     needles = _Needles(credential)
-    return any(needles.stand_in(view) for view in _views(text))
+    return any(needles.stand_in(view) for view in disguises.views(text))
 
 
 def _decode(data: bytes) -> str:
@@ -72,61 +62,7 @@ def _decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-# --- the text: every escaping undone ----------------------------------------------------------------------------
-
-
-def _views(text: str) -> Iterator[str]:
-    """The text, with each kind of escaping undone by itself, and with all undone over and over."""
-    seen = {text}
-    yield text
-    for undo in (unquote, html.unescape, _unescape, _unquote_printable):
-        view = undo(text)
-        if view not in seen:
-            seen.add(view)
-            yield view
-    view = text
-    for _ in range(_ROUNDS):
-        view = unquote(html.unescape(_unescape(view)))
-        if view not in seen:
-            seen.add(view)
-            yield view
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPE.sub(_character, text) if "\\" in text or "%u" in text else text
-
-
-def _character(match: re.Match[str]) -> str:
-    if match[5]:
-        return match[5]
-    digits = match[1] or match[2] or match[3]
-    if not digits and not match[4]:
-        return " "  # a line break or a tab
-    number = int(digits, 16) if digits else int(match[4], 8)
-    return chr(number) if number <= sys.maxunicode else ""
-
-
-def _unquote_printable(text: str) -> str:
-    """RFC 2045, section 6.7."""
-    if "=" not in text:
-        return text
-    return _QUOTED.sub(lambda match: chr(int(match[1], 16)), text.replace("=\r\n", "").replace("=\n", ""))
-
-
 # --- the common forms of both sides -----------------------------------------------------------------------------
-
-
-def _plain(text: str) -> str:
-    """Without case, blanks, control and zero-width characters; full-width letters become plain ones."""
-    if text.isascii():
-        return _BLANK.sub("", text).lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if not (char.isspace() or unicodedata.category(char)[0] in "CZM"))
-
-
-def _bare(text: str) -> str:
-    """Letters and digits alone, of a plain text: whatever was strewn between them is gone."""
-    return _NOT_BARE.sub("", text)
 
 
 def _digits64(text: str) -> str:
@@ -165,15 +101,15 @@ class _Needles:
         self.plain_wholes, self.bare_wholes = set[str](), {credential.hex()}
         self.plain, self.bare, self.hex, self.base64, self.bare_base64 = (set[str]() for _ in range(5))
         for form in (text, text[::-1], codecs.encode(text, "rot13")):
-            self.plain_wholes.add(_plain(form))
-            self.bare_wholes.add(_bare(_plain(form)))
+            self.plain_wholes.add(disguises.plain(form))
+            self.bare_wholes.add(disguises.bare(disguises.plain(form)))
         for alignment in range(3):
-            self.bare_wholes.add(_bare(_base64_core(credential, alignment).lower()))
+            self.bare_wholes.add(disguises.bare(_base64_core(credential, alignment).lower()))
         self.plain_wholes.discard("")
         self.bare_wholes = {whole for whole in self.bare_wholes if len(whole) >= PIECE}
         for form in (secret, secret[::-1], codecs.encode(secret, "rot13")):
-            self.plain |= set(filter(_tells, _slices(_plain(form), PIECE)))
-            self.bare |= set(filter(_tells, _slices(_bare(_plain(form)), PIECE)))
+            self.plain |= set(filter(_tells, _slices(disguises.plain(form), PIECE)))
+            self.bare |= set(filter(_tells, _slices(disguises.bare(disguises.plain(form)), PIECE)))
         for form in {secret, secret.upper(), secret.lower()}:
             for raw in {form.encode(), form[::-1].encode()}:
                 self._add_encoded(raw)
@@ -185,12 +121,12 @@ class _Needles:
                 self.base64 |= {encoded, encoded[::-1]}
             self.hex |= {piece.hex(), piece.hex()[::-1]}
         for alignment in range(3):
-            bare = _bare(_base64_core(raw, alignment).lower())
+            bare = disguises.bare(_base64_core(raw, alignment).lower())
             self.bare_base64 |= set(filter(_tells, _slices(bare, _BASE64_PIECE)))
 
     def stand_in(self, view: str) -> bool:
-        plain = _plain(view)
-        bare = _bare(plain)
+        plain = disguises.plain(view)
+        bare = disguises.bare(plain)
         return (
             any(whole in plain for whole in self.plain_wholes)
             or any(whole in bare for whole in self.bare_wholes)
