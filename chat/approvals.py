@@ -188,6 +188,8 @@ def waiting(response_id: str) -> bool:
 
 def _visible(principal: Principal, wanted: str) -> ToolCall | None:
     calls = ToolCall.objects.for_tenant(principal.tenant).filter(response__in=lookup.responses(principal))
+    if principal.api_key is not None and principal.api_key.tools is not None:
+        calls = calls.filter(name__in=principal.api_key.tools)  # a key lets nothing run that it is not offered
     return calls.filter(item_id=call_item_id(wanted)).first() if wanted.startswith("mcpr_") else None
 
 

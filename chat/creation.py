@@ -6,19 +6,17 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import approvals, compaction, context, lookup
+from chat import approvals, compaction, context, lookup, offers
 from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
 from chat.events import EventLog
-from chat.models import Conversation, Door, Item, Response, Status, Tool, ToolVersion
+from chat.models import Conversation, Door, Item, Response, Status
 from chat.models.response import ENDED
 from chat.params import Create, function_names
 from chat.providers import upstream
-from chat.tools import definition, outcome
 from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
-from deny_web.prepared import Prepared
 from tenants.access import Principal
 from tenants.models import Tenant
 
@@ -62,6 +60,7 @@ def create(
         raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
     continued = kept if kept is not None and create.previous_response_id == kept.response_id else None
     given = approvals.answers(create.input)
+    offered = offers.asked(tenant, principal.api_key, create.request)
     try:
         row, rows = _store(principal, create, door, host_id, source.model, continued, given)
     except IntegrityError:
@@ -71,7 +70,7 @@ def create(
         raise
     history = continued.context if continued else context.of_chain(tenant.id, row.parent_id)
     history = compaction.opened(tenant.id, history + context.of_items(rows))
-    turn = live_turn(row, tenant, source, history, muted=muted)
+    turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
     if continued:
         turn.envelope["previous_response_id"] = create.previous_response_id
@@ -147,11 +146,11 @@ def live_turn(
     tenant: Tenant,
     source: upstream.Upstream,
     history: list[dict[str, Any]],
+    offered: dict[str, Offer],
     *,
     muted: bool = False,
 ) -> Turn:
     """The host's view of a stored response."""
-    functions = frozenset(function_names(row.request.get("tools") or []))
     return Turn(
         response_id=row.id,
         tenant_id=tenant.id,
@@ -162,8 +161,8 @@ def live_turn(
         envelope=envelope(row, source.model),
         conversation_id=row.conversation_id,
         upstream=source,
-        offers=_offers(tenant, functions),
-        client_functions=functions,
+        offers=offered,
+        client_functions=frozenset(function_names(row.request.get("tools") or [])),
         caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
         context=history,
         log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),
@@ -243,30 +242,6 @@ def _item_id(item: dict[str, Any]) -> str:
     if isinstance(given, str) and 0 < len(given) <= 64:
         return given
     return ids.new("msg" if item["type"] == "message" else "item")
-
-
-_TOOLS = Prepared(
-    lambda tenant: (
-        Tool.objects.filter(tenant=tenant, enabled=True, current__isnull=False)
-        .order_by("name")
-        .values_list("name", "current_id")
-    )
-)
-_OFFERS_KEPT = 4096
-_known: dict[int, Offer] = {}  # by version, which never changes
-
-
-def _offers(tenant: Tenant, hidden: frozenset[str]) -> dict[str, Offer]:
-    found = {name: version for name, version in _TOOLS.rows(tenant.pk) if name not in hidden}
-    unknown = [version for version in found.values() if version not in _known]
-    if unknown:
-        if len(_known) + len(unknown) > _OFFERS_KEPT:
-            _known.clear()
-            unknown = list(found.values())
-        for version in ToolVersion.objects.for_tenant(tenant).filter(pk__in=unknown):
-            tool = definition.from_stored(version.definition)
-            _known[version.pk] = Offer(version.pk, tool.function_schema(), tool.approval, outcome.request(tool))
-    return {name: _known[version] for name, version in found.items()}
 
 
 def _title(items: list[dict[str, Any]]) -> str:

@@ -61,13 +61,18 @@ class Late(Exception):
 
 @dataclass(frozen=True)
 class ProposedCall:
-    """A call as the model made it. `tool_version_id` is None where no such tool was offered."""
+    """A call as the model made it. `tool_version_id` is None where no such tool was offered.
+
+    `asks`: a person decides it, whatever its tool says. `refused` is the code of what is against it from outside.
+    """
 
     call_id: str
     item_id: str
     name: str
     arguments: str
     tool_version_id: int | None
+    asks: bool = False
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ def propose(
     """
     tenant_id = StoredResponse.objects.values_list("tenant_id", flat=True).get(pk=response_id)
     wanted = {call.tool_version_id for call in calls if call.tool_version_id is not None}
-    versions = ToolVersion.objects.for_tenant(tenant_id).in_bulk(wanted)
+    # One that was switched off or removed since it was offered is not there any more.
+    versions = ToolVersion.objects.for_tenant(tenant_id).filter(tool__enabled=True).in_bulk(wanted)
     rows = [born(tenant_id, call, versions.get(call.tool_version_id or 0), lease_id) for call in calls]
     names = set[str]()
     for row in rows:
@@ -139,6 +145,8 @@ def born(tenant_id: uuid.UUID, call: ProposedCall, version: ToolVersion | None, 
 
 
 def _refusal(call: ProposedCall, version: ToolVersion | None) -> tuple[ToolError | None, str]:
+    if call.refused:
+        return ToolError(call.refused), ""
     if version is None:
         return ToolError("tool_not_found"), ""
     tool = definition.from_stored(version.definition)
@@ -148,7 +156,7 @@ def _refusal(call: ProposedCall, version: ToolVersion | None) -> tuple[ToolError
         arguments.validate(tool, call.arguments)
     except InvalidArguments as error:
         return error, ""
-    return None, tool.approval
+    return None, "ask" if call.asks else tool.approval
 
 
 def _storable(text: str) -> str:

@@ -11,6 +11,8 @@ MAX_METADATA = 16
 OWN = frozenset(
     {"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background", "generate"}
 )
+# Tools that the client itself runs, and what helps a model to find them.
+CLIENT_TOOLS = frozenset({"function", "custom", "namespace", "tool_search"})
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,17 @@ def parse(body: Any) -> Create:
     if not isinstance(body, dict):
         raise bad_request("The body must be a JSON object.")
     request = {key: value for key, value in body.items() if key not in ("input", "type", "deny_web:token")}
-    for name in ("store", "stream", "background", "generate"):
+    for name in ("store", "stream", "background", "generate", "parallel_tool_calls"):
         if body.get(name) is not None and not isinstance(body[name], bool):
             raise bad_request(f"'{name}' must be true or false.", name)
     for name in ("model", "previous_response_id", "instructions"):
         value = body.get(name)
         if value is not None and not isinstance(value, str | (list if name == "instructions" else str)):
             raise bad_request(f"'{name}' must be a string.", name)
-    tokens = body.get("max_output_tokens")
-    if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
-        raise bad_request("'max_output_tokens' must be a whole number above 0.", "max_output_tokens")
+    for name, least in (("max_output_tokens", 1), ("max_tool_calls", 0)):
+        value = body.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+            raise bad_request(f"'{name}' must be a whole number, {least} or more.", name)
     check_metadata(body.get("metadata"))
     request["tools"] = _tools(body.get("tools"))
     store = body.get("store") is not False

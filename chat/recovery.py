@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat import approvals, compaction, context, creation, engine, ledger
+from chat import approvals, compaction, context, creation, engine, ledger, offers
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
@@ -80,7 +80,11 @@ def _claim(response_id: str, host_id: str) -> Response | None:
     now = timezone.now()
     with transaction.atomic():
         row = (
-            _hostable().select_for_update(of=("self",)).select_related("tenant", "host").filter(pk=response_id).first()
+            _hostable()
+            .select_for_update(of=("self",))
+            .select_related("tenant", "host", "api_key")
+            .filter(pk=response_id)
+            .first()
         )
         if row is None or (row.host is not None and row.host.heartbeat_at > now - DEAD_AFTER):
             return None
@@ -99,7 +103,7 @@ def _rebuild(row: Response) -> Turn:
     history = context.of_chain(row.tenant_id, row.parent_id)
     history += context.of_items([one for one in rows if not one.abandoned], waiting)
     history = compaction.opened(row.tenant_id, history)
-    turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history)
+    turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history, offers.still(row))
     turn.usage = row.usage
     turn.fresh = row.last_seq < 0
     turn.asks = True  # whether calls were decided meanwhile stands in the ledger

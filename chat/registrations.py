@@ -6,11 +6,12 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
+from chat import offers
 from chat.demo import seed
 from chat.models import Provider
 from chat.pages import conversation, models, tool_start, tools
 from deny_web import loop
-from tenants import console, onboarding
+from tenants import console, key_tools, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
 from tenants.onboarding import Step
@@ -29,6 +30,7 @@ def register() -> None:
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
     console.register_todo(Todo("models", 30, models.missing))
     onboarding.register(Step(models.STEP, "Choose the model", 30, "start_model", models.is_done))
+    key_tools.register(offers.names)
     console.register(Section("tools", "Tools", "Vault", "wrench", "tools", Act.READ, 120))
     console.register_todo(Todo("tools", 20, tools.missing))
     onboarding.register(Step(tool_start.STEP, "Add a first tool", 40, "start_tool", tool_start.is_done))

@@ -4,7 +4,7 @@ Each act checks its own rule again, whatever the page that calls it checked befo
 a role above their own, nobody touches a member above themselves, and a workspace never loses its last owner.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -17,8 +17,8 @@ from tenants.models import ApiKey, Membership, Role, Tenant, User
 from tenants.rules import Refused, announce, clean, need, need_rank
 
 __all__ = (
-    "CAPS", "Refused", "accept_invitation", "change_role", "change_tenant", "create_api_key", "create_tenant",
-    "invite_member", "on_tenant_created", "remove_member", "revoke_api_key", "withdraw",
+    "CAPS", "Refused", "accept_invitation", "change_key_tools", "change_role", "change_tenant", "create_api_key",
+    "create_tenant", "invite_member", "on_tenant_created", "remove_member", "revoke_api_key", "withdraw",
 )  # fmt: skip
 
 CAPS = ("max_steps", "max_seconds", "max_tokens")
@@ -108,9 +108,17 @@ def remove_member(member: Membership, *, acting: Principal) -> None:
 
 
 def create_api_key(
-    name: str, *, acting: Principal, role: Role = Role.MEMBER, expires_at: datetime | None = None
+    name: str,
+    *,
+    acting: Principal,
+    role: Role = Role.MEMBER,
+    expires_at: datetime | None = None,
+    tools: Iterable[str] | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key of the acting person's: (its row, the key itself, which is shown once and kept nowhere)."""
+    """A new key of the acting person's: (its row, the key itself, which is shown once and kept nowhere).
+
+    `tools` are the names of those that it is offered, None for all.
+    """
     need(acting, Act.KEYS_WRITE)
     need_rank(acting, role)
     if acting.user is None:
@@ -123,13 +131,39 @@ def create_api_key(
     secret, prefix, key_hash = api_keys.mint()
     row = ApiKey(
         tenant=acting.tenant, name=name, prefix=prefix, key_hash=key_hash, role=role, created_by=acting.user,
-        expires_at=expires_at,
+        expires_at=expires_at, tools=_tool_names(tools),
     )  # fmt: skip
     clean(row)
+    detail: dict[str, object] = {"name": name, "role": role, **({"tools": row.tools} if row.tools is not None else {})}
     with transaction.atomic():
         row.save(force_insert=True)
-        audit.record(acting.tenant, "key.create", actor=acting, subject=prefix, detail={"name": name, "role": role})
+        audit.record(acting.tenant, "key.create", actor=acting, subject=prefix, detail=detail)
     return row, secret
+
+
+def change_key_tools(key: ApiKey, tools: Iterable[str] | None, *, acting: Principal) -> ApiKey:
+    """Say which tools a key is offered from its next request on: their names, or None for all.
+
+    Raises:
+        Refused: the key is revoked, or has rights above those of the acting person.
+    """
+    need(acting, Act.KEYS_WRITE)
+    with transaction.atomic():
+        key = ApiKey.objects.for_tenant(acting.tenant).select_for_update().get(pk=key.pk)
+        need_rank(acting, key.role)
+        if key.revoked_at is not None:
+            raise Refused("This key is revoked.")
+        wanted = _tool_names(tools)
+        if key.tools != wanted:
+            key.tools = wanted
+            key.save(update_fields=["tools"])
+            detail: dict[str, object] = {"tools": "all" if wanted is None else wanted}
+            audit.record(acting.tenant, "key.tools", actor=acting, subject=key.prefix, detail=detail)
+    return key
+
+
+def _tool_names(tools: Iterable[str] | None) -> list[str] | None:
+    return None if tools is None else sorted(set(tools))
 
 
 def revoke_api_key(key: ApiKey, *, acting: Principal) -> None:

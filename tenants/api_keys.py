@@ -5,6 +5,7 @@ The secret has 256 random bits, so one SHA-256 is enough: there is nothing to gu
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,7 @@ def _touch(key: ApiKey, now: datetime) -> None:
 # The ORM takes 0.95 ms of CPU to build this query and its models each time, more than all else that a key costs. So it
 # is built once for a process, and its row becomes models by hand; their other fields load when somebody asks.
 # `from_db` takes values in the order of the model's fields.
-_KEY = ("id", "tenant_id", "name", "prefix", "key_hash", "role", "created_by_id", "expires_at", "last_used_at")
+_KEY = ("id", "tenant_id", "name", "prefix", "key_hash", "role", "tools", "created_by_id", "expires_at", "last_used_at")
 _TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens")
 _USER = ("id", "is_active", "email")
 _PREFIX = "the key's prefix"
@@ -103,7 +104,9 @@ def _query(vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as the model wants it: SQLite keeps UUIDs as text and times without their zone, which is UTC."""
+    """A value as the model wants it: JSON comes as text; from SQLite also UUIDs, and times without their zone, UTC."""
+    if name == "tools" and value is not None:
+        return json.loads(value)
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return UUID(value) if name in {"id", "tenant_id"} and isinstance(value, str) else value

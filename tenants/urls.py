@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/console/members/<int:pk>/remove/", members.remove, name="member_remove"),
     path("t/<slug:slug>/console/members/invitations/<int:pk>/withdraw/", members.withdraw, name="invitation_withdraw"),
     path("t/<slug:slug>/console/keys/", keys.show, name="keys"),
+    path("t/<slug:slug>/console/keys/<int:pk>/tools/", keys.tools, name="key_tools"),
     path("t/<slug:slug>/console/keys/<int:pk>/revoke/", keys.revoke, name="key_revoke"),
     path("t/<slug:slug>/console/settings/", settings.show, name="settings"),
     path("t/<slug:slug>/console/audit/", audit.show, name="audit"),

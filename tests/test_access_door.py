@@ -28,7 +28,7 @@ PAGES = {
     "start_resume": (Act.TENANT_WRITE, "GET"),
     "start_workspace": (Act.TENANT_WRITE, "GET"),
 }
-ROW_PAGES = ["member_role", "member_remove", "invitation_withdraw", "key_revoke"]
+ROW_PAGES = ["member_role", "member_remove", "invitation_withdraw", "key_revoke", "key_tools"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -20,6 +20,7 @@ _CODES = {
     "upstream_timeout": "the service behind it did not answer in time.",
     "result_withheld": "the answer carried the credential itself, so it was withheld from me and reported.",
     "denied": "a person denied the call.",
+    "too_many_calls": "the request allows no more calls.",
     "outcome_unknown": "the connection was lost while the call was under way, so nobody knows whether it took effect."
     " Check before you try again.",
 }

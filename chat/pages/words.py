@@ -49,6 +49,7 @@ TOOLS: Final[Words] = {
     "upstream_timeout": "The API did not answer in time.",
     "result_withheld": "The answer carried the credential, so it was kept from the model.",
     "denied": "This call was not allowed.",
+    "too_many_calls": "The request allows no more calls at once, or in all. Nothing was sent.",
     "outcome_unknown": "The worker was lost while sending. The call may have taken effect: check before repeating it.",
     "other": "The call brought no result.",
 }

@@ -22,6 +22,7 @@ STATUSES: Final = {
     "upstream_timeout": 504,
     "result_withheld": 502,
     "denied": 403,
+    "too_many_calls": 429,
     "outcome_unknown": 504,
 }
 

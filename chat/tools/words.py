@@ -20,6 +20,7 @@ _SENTENCES = {
     "result_withheld": "The answer carried the credential, so it was stopped here. Change the credential: "
     "the API repeats it.",
     "denied": "The call was not allowed. Nothing was sent.",
+    "too_many_calls": "The request allows no more calls at once, or in all. Nothing was sent.",
     "outcome_unknown": "The request may have gone out, and its answer was lost. Look at the API before you try again.",
 }
 _OPEN_STATES = {

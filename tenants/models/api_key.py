@@ -15,6 +15,8 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, unique=True)
     key_hash = models.CharField(max_length=64)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    # The names of the workspace's tools that it is offered; null is all of them, those made later included.
+    tools = models.JSONField(null=True, blank=True)
     created_by = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import compaction, context, creation, params
+from chat import compaction, context, creation, narrowing, offers, params
 from chat.doors.http.door import answer, door, json_object
 from chat.errors import ApiError, bad_request
 from chat.params import Create
@@ -51,12 +51,16 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     """`POST /responses/input_tokens`: the upstream's count, or an estimate that says so."""
     create = params.parse(await json_object(request))
     source, history = await db.run(_context, principal, create)
+    offered = await db.run(offers.asked, principal.tenant, principal.api_key, create.request)
     body = {**params.upstream_parameters(create.request), "input": history}
+    body["tools"] = narrowing.tools_up(body["tools"], offered)
+    if "tool_choice" in body:
+        body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
     body["model"] = body.get("model") or source.model
     counted = await client.count_tokens(source, body)
     if counted is not None:
         return answer({"object": "response.input_tokens", "input_tokens": counted})
-    estimate = max(1, sum(map(_length, (history, body.get("instructions"), body.get("tools")))) // _BYTES_A_TOKEN)
+    estimate = max(1, sum(map(_length, (history, body.get("instructions"), body["tools"]))) // _BYTES_A_TOKEN)
     return answer({"object": "response.input_tokens", "input_tokens": estimate, "deny_web:estimated": True})
 
 
