@@ -17,4 +17,5 @@ app.conf.CELERY_DB_REUSE_MAX = 1_000_000
 task_prerun.connect(lambda **_: close_old_connections(), weak=False)  # one that the server closed meanwhile
 app.autodiscover_tasks()
 app.autodiscover_tasks(["chat"], related_name="turn_tasks")
+app.autodiscover_tasks(["tenants.webhooks"])
 heartbeat.install(app)

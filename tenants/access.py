@@ -26,6 +26,7 @@ class Act(enum.Enum):
     MEMBERS_WRITE = "members_write"
     KEYS_WRITE = "keys_write"
     MODELS_WRITE = "models_write"
+    WEBHOOKS_WRITE = "webhooks_write"
     AUDIT_READ = "audit_read"
     TENANT_WRITE = "tenant_write"
 

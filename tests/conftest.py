@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.infra.browser",
     "tests.upstream.fixture",
     "tests.vault_cast",
+    "tests.webhook_receiver",
 ]
 
 sockets.install()
@@ -86,8 +87,10 @@ def _closed_at_the_end(_valkey_server: int) -> Iterator[None]:
     """What the process's own loop holds open for its life is closed before the process looks for what was forgotten."""
     yield
     from chat.tools import http  # only now: the plugins that load this file come before the app registry
+    from tenants.webhooks import posting
 
     http.close()
+    posting.close()
     loop.submit(_close()).result(timeout=10)
     valkey_client.sync().close()
 

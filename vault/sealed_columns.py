@@ -1,5 +1,9 @@
-"""This app's columns under a server key, with what each row is bound to, for `vault.rewrap`."""
+"""The columns under a server key, this app's and those below, with what each row is bound to, for `vault.rewrap`."""
 
+from functools import partial
+
+from tenants.models import WebhookEndpoint
+from tenants.webhooks import sealing
 from vault import rewrap
 from vault.denysh import items, server
 from vault.models import DenyServer, SealedItem, VaultEntry, VaultHeader, VaultStage, VaultStagedRow
@@ -12,3 +16,5 @@ def register() -> None:
     rewrap.register_rows(VaultStagedRow, "stage__tenant", lambda row: row.stage_id.bytes + row.entry_id.bytes)
     rewrap.register_field(SealedItem, "sealed", items.purpose)
     rewrap.register_field(DenyServer, "sealed", server.purpose)
+    for column in sealing.COLUMNS:
+        rewrap.register_field(WebhookEndpoint, column, partial(sealing.purpose, column))

@@ -5,6 +5,7 @@ from tenants.models.audit_row import AuditRow
 from tenants.models.membership import Invitation, Membership, Role
 from tenants.models.tenant import Row, Tenant, TenantQuerySet, valid_slug
 from tenants.models.user import User, UserManager
+from tenants.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ApiKey",
@@ -17,5 +18,7 @@ __all__ = [
     "TenantQuerySet",
     "User",
     "UserManager",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "valid_slug",
 ]
