@@ -73,7 +73,7 @@ def _touch(key: ApiKey, now: datetime) -> None:
 # is built once for a process, and its row becomes models by hand; their other fields load when somebody asks.
 # `from_db` takes values in the order of the model's fields.
 _KEY = ("id", "tenant_id", "name", "prefix", "key_hash", "role", "tools", "created_by_id", "expires_at", "last_used_at")
-_TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens")
+_TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens", "armed_tripwires")
 _USER = ("id", "is_active", "email")
 _PREFIX = "the key's prefix"
 

@@ -6,7 +6,8 @@ from tenants.models import WebhookEndpoint
 from tenants.webhooks import sealing
 from vault import rewrap
 from vault.denysh import items, server
-from vault.models import DenyServer, SealedItem, VaultEntry, VaultHeader, VaultStage, VaultStagedRow
+from vault.models import DenyServer, Honeytoken, SealedItem, VaultEntry, VaultHeader, VaultStage, VaultStagedRow
+from vault.tripwires import planted
 
 
 def register() -> None:
@@ -16,5 +17,6 @@ def register() -> None:
     rewrap.register_rows(VaultStagedRow, "stage__tenant", lambda row: row.stage_id.bytes + row.entry_id.bytes)
     rewrap.register_field(SealedItem, "sealed", items.purpose)
     rewrap.register_field(DenyServer, "sealed", server.purpose)
+    rewrap.register_field(Honeytoken, "sealed_value", planted.purpose)
     for column in sealing.COLUMNS:
         rewrap.register_field(WebhookEndpoint, column, partial(sealing.purpose, column))

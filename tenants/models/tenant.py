@@ -24,6 +24,8 @@ class Tenant(models.Model):
     max_seconds = models.PositiveIntegerField(default=600, validators=[MinValueValidator(10), MaxValueValidator(7200)])
     max_tokens = models.PositiveIntegerField(default=200_000, validators=[MinValueValidator(1000)])
     audit_head = models.PositiveBigIntegerField(default=0)
+    # How many honeytokens are armed: what lets a request of a workspace without any go without a query for them.
+    armed_tripwires = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name

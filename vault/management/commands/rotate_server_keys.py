@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from deny_web.env import BadEnvironment
 from vault import audit_keys, rewrap, server_keys
 from vault.errors import VaultError
+from vault.tripwires import keys as tripwire_keys
 
 _WAIT = 60  # seconds; far longer than any process holds a row that it sealed before it writes it
 _PASSES = 5
@@ -88,8 +89,9 @@ class Command(BaseCommand):
             time.sleep(wait)
             self._seal_afresh()
         unused = old - set(rewrap.used())
-        # First this, then that: cut off between the two, the chain still verifies.
+        # First these, then that: cut off in between, the chain still verifies and nothing is disarmed.
         audit_keys.keep(unused)
+        tripwire_keys.keep(unused)
         names = ", ".join(str(key_id) for key_id in sorted(unused)) or "none"
         if server_keys.file() is None:
             self.stderr.write(f"Nothing uses these keys; take them out of {server_keys.NAME}: {names}.")

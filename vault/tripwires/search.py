@@ -1,0 +1,132 @@
+"""Finding a value in a text by its keyed hashes alone.
+
+The text is brought to the common form of the marks, in every dress that can be undone without knowing the value:
+escapings (URL, HTML, JSON, backslash, quoted-printable), Base64 and hex at any alignment, over one another up to
+`DEPTH` deep. The other dresses (upper case, reversed, ROT13, blanks or signs strewn in, full-width letters) are in the
+common form and the marks themselves. Then a window of each length slides over it, and is hashed.
+
+Few windows are: a mark knows where its first digit stands, so a window has to have its own there. Ordinary words have
+no digits at all.
+
+The work on one text is bounded: the first `LONGEST` characters, and `MOST` hashes. What is behind that is not looked
+at, and what is met last is what was decoded. Not found are also: a part of a value, a value in several pieces with
+other words between them, encryption, compression, another alphabet (Base32, Morse), a telling in a sentence.
+"""
+
+import base64
+import hmac
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from vault import disguises
+from vault.tripwires import marks
+from vault.tripwires.marks import Mark
+
+LONGEST = 256 * 1024  # characters of a text that are looked at
+MOST = 50_000  # hashes for one text; 1.5 µs each
+DEPTH = 3  # encodings over one another
+_MOST_VIEWS = 200
+_PART = r"[A-Za-z0-9+/_-]"
+_BASE64 = re.compile(rf"{_PART}{{16,}}(?:={{0,2}}[ \t]*\r?\n[ \t]*{_PART}+)*")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}(?:0[xX]|[\s:,;._-]){0,2}){12,}")
+_SEPARATOR = re.compile(r"0[xX]|[^0-9A-Fa-f]")
+_ASCII = re.compile(rb"[\t\r\n\x20-\x7e]{12,}")
+_DIGITS = re.compile(r"[0-9]")
+
+
+@dataclass
+class Watch:
+    """What is looked for: for each key and measure, the digests, each with what it stands for."""
+
+    _wanted: dict[tuple[bytes, int, int], dict[str, str]] = field(default_factory=dict, repr=False)
+
+    def add(self, key: bytes, mark: Mark, name: str) -> None:
+        self._wanted.setdefault((key, mark.length, mark.first), {})[mark.digest] = name
+
+    def names_in(self, text: str) -> set[str]:
+        """The names of all that stands in `text`."""
+        if not self._wanted:
+            return set()
+        found, left = set[str](), _Budget(MOST)
+        for form in _forms(text[:LONGEST]):
+            digits = [match.start() for match in _DIGITS.finditer(form)]
+            for (key, length, first), names in self._wanted.items():
+                for start in _starts(len(form), length, first, digits):
+                    if not left.spend():
+                        return found
+                    told = hmac.digest(key, form[start : start + length].encode(), "sha256").hex()
+                    if told in names:
+                        found.add(names[told])
+        return found
+
+
+@dataclass
+class _Budget:
+    left: int
+
+    def spend(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def _starts(size: int, length: int, first: int, digits: list[int]) -> Iterable[int]:
+    """Where a window can begin: its first digit stands at `first`, or it has none."""
+    if first < 0:
+        return (
+            start
+            for start in range(size - length + 1)
+            if (at := bisect_left(digits, start)) == len(digits) or digits[at] >= start + length
+        )
+    before = [-1, *digits[:-1]]
+    return (
+        digit - first
+        for digit, last in zip(digits, before, strict=True)
+        if last < digit - first >= 0 and digit - first + length <= size
+    )
+
+
+def _forms(text: str) -> Iterator[str]:
+    """The common forms of a text, the plainest first."""
+    seen = set[str]()
+    for view in islice(_views(text), _MOST_VIEWS):
+        form = marks.common(view)
+        if len(form) >= marks.SHORTEST and form not in seen:
+            seen.add(form)
+            yield form
+
+
+def _views(text: str) -> Iterator[str]:
+    level = [text]
+    for _ in range(DEPTH):
+        views = [view for each in level for view in disguises.views(each)]
+        yield from views
+        level = list(dict.fromkeys(inner for view in views for inner in _decoded(view)))
+    yield from level
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """What stands in Base64 or hex in a text, as far as it is text again."""
+    for run in _BASE64.findall(text):
+        digits = re.sub(r"[\s=]+", "", run).replace("-", "+").replace("_", "/")
+        for offset in range(4):  # the run may begin with something else, such as a parameter's name
+            cut = digits[offset:]
+            yield from _texts(base64.b64decode(cut[: len(cut) // 4 * 4] + _padded(cut), validate=True))
+    for run in _HEX.findall(text):
+        pairs = _SEPARATOR.sub("", run)
+        for offset in range(2):
+            cut = pairs[offset:]
+            yield from _texts(bytes.fromhex(cut[: len(cut) // 2 * 2]))
+
+
+def _padded(digits: str) -> str:
+    rest = digits[len(digits) // 4 * 4 :]
+    return f"{rest}{'=' * (4 - len(rest))}" if len(rest) > 1 else ""
+
+
+def _texts(raw: bytes) -> Iterator[str]:
+    """The runs of text in what was decoded; wrong alignments give none. Wide characters lose their zeros."""
+    for run in _ASCII.findall(raw.replace(b"\0", b"")):
+        yield run.decode("ascii")
