@@ -10,8 +10,9 @@ from django.utils import timezone
 from chat import approvals, ledger
 from chat.events.log import Fenced
 from chat.ledger import ProposedCall
-from chat.models import CallState, Conversation, Item, Response, Status, Step, ToolCall
+from chat.models import CallState, Conversation, Door, Item, Response, Status, Step, ToolCall
 from chat.turn import Turn, Unwritten
+from tenants import webhooks
 from vault import leases
 
 
@@ -86,6 +87,8 @@ def end(
             Conversation.objects.filter(pk=turn.conversation_id, active_id=turn.response_id).update(
                 active=None, changed_at=timezone.now()
             )
+        if turn.door == Door.BACKGROUND:
+            webhooks.send(turn.tenant_id, f"response.{status}", {"id": turn.response_id}, dedupe=turn.response_id)
         if not turn.stored:
             kept = Q(state=CallState.AWAITING_APPROVAL)  # until the next request decides it, or it expires
             ToolCall.objects.filter(~kept, response_id=turn.response_id).update(args="", result=None)

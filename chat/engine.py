@@ -11,8 +11,9 @@ from django.db import InterfaceError, OperationalError
 
 from chat import approvals, calls, commits, context, ledger
 from chat.approvals import Decided
+from chat.envelope import ending
 from chat.events.log import Fenced
-from chat.models import Status
+from chat.models import Door, Status
 from chat.params import upstream_parameters
 from chat.providers.errors import ProviderError
 from chat.providers.stream import stream
@@ -34,6 +35,10 @@ class Incomplete(Exception):
     def __init__(self, ours: str, reason: str | None = None) -> None:
         super().__init__(ours)
         self.details = {"reason": reason, "deny_web:reason": ours}
+
+
+class Stopped(Exception):
+    """The turn ends because somebody asked for it, or its last reader left."""
 
 
 class UpstreamIncomplete(Exception):
@@ -67,7 +72,9 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         if turn.stop_reason is None:
             raise  # the process is going down: the response is released, not ended
         cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
-        return {"status": Status.INCOMPLETE, "incomplete": Incomplete(turn.stop_reason).details}
+        return _stopped(turn, turn.stop_reason)
+    except Stopped:
+        return _stopped(turn, cast(str, turn.stop_reason))
     except TimeoutError:
         return {"status": Status.INCOMPLETE, "incomplete": Incomplete("max_seconds").details}
     except (Incomplete, UpstreamIncomplete) as reason:
@@ -84,6 +91,12 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         return {"status": Status.FAILED, "error": {"code": "server_error", "message": sentence}}
     finally:
         turn.interruptible = False
+
+
+def _stopped(turn: Turn, reason: str) -> dict[str, Any]:
+    if turn.door == Door.BACKGROUND:
+        return {"status": Status.CANCELLED}
+    return {"status": Status.INCOMPLETE, "incomplete": Incomplete(reason).details}
 
 
 async def _steps(turn: Turn) -> None:
@@ -153,7 +166,7 @@ def _body(turn: Turn) -> dict[str, Any]:
 
 def _check_caps(turn: Turn) -> None:
     if turn.stop_reason is not None:  # asked for before the engine began
-        raise Incomplete(turn.stop_reason)
+        raise Stopped
     if turn.step >= turn.caps.steps:
         raise Incomplete("max_steps")
     if turn.usage and turn.usage.get("total_tokens", 0) >= turn.caps.tokens:
@@ -205,7 +218,7 @@ async def _approvals(turn: Turn) -> bool:
     """
     while True:
         if turn.stop_reason is not None:  # asked for while it waited
-            raise Incomplete(turn.stop_reason)
+            raise Stopped
         turn.bell.clear()
         told = {item["id"] for index, item in enumerate(turn.output.items) if index not in turn.abandoned}
         found = await db.run(approvals.standing, turn.response_id, told)
@@ -252,7 +265,7 @@ async def _end(
     ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete}
     if status is Status.COMPLETED:
         ended["completed_at"] = int(time.time())
-    turn.emit({"type": f"response.{status}", "response": turn.object(status, **ended)})
+    turn.emit({"type": ending(status), "response": turn.object(status, **ended)})
     await turn.log.flushed()
 
 

@@ -54,6 +54,11 @@ def stored_object(row: Response) -> dict[str, Any]:
     return {**envelope(row, row.model), "status": row.status, "output": output, "usage": row.usage}
 
 
+def ending(status: str) -> str:
+    """The type of a stream's last event. The API has none for a cancelled response: its stream ends incomplete."""
+    return f"response.{Status.INCOMPLETE if status == Status.CANCELLED else status}"
+
+
 def with_status(body: dict[str, Any]) -> dict[str, Any]:
     """An item as lists show it: a message always says its status."""
     return {"status": "completed", **body} if body["type"] == "message" else body

@@ -469,8 +469,7 @@ def test_a_background_response_that_waits_can_be_cancelled_and_one_deleted(works
     made = [client.responses.create(model="m", input="go", background=True) for _ in range(2)]
     for one in made:
         wait_suspended(workspace, one.id)
-    client.responses.cancel(made[0].id)
-    wait_for(lambda: client.responses.retrieve(made[0].id).status == "incomplete", 20, "it was not stopped")
+    assert client.responses.cancel(made[0].id).status == "cancelled"
     client.responses.delete(made[1].id)
     time.sleep(0.5)
     assert query(workspace, "SELECT count(*) FROM chat_toolcall WHERE response_id = ?", made[1].id) == (0,)
