@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chat import approvals, ledger
+from chat import accounts, approvals, ledger
 from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import CallState, Conversation, Door, Item, Response, Status, Step, ToolCall
@@ -71,6 +71,7 @@ def end(
             error=error,
             incomplete=incomplete,
             usage=turn.usage,
+            cost=turn.account.cost,
             last_seq=turn.log.next_number,  # the ending event's
             ended_at=timezone.now(),
             host=None,
@@ -92,6 +93,7 @@ def end(
         if not turn.stored:
             kept = Q(state=CallState.AWAITING_APPROVAL)  # until the next request decides it, or it expires
             ToolCall.objects.filter(~kept, response_id=turn.response_id).update(args="", result=None)
+        accounts.settle(turn)
     turn.committed = len(turn.output.items)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import approvals, compaction, context, lookup, offers
+from chat import accounts, approvals, compaction, context, lookup, offers
 from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
@@ -18,6 +18,7 @@ from chat.providers import upstream
 from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
 from tenants.access import Principal
+from tenants.budgets import Amount
 from tenants.models import Tenant
 
 _TITLE_LENGTH = 80
@@ -62,7 +63,7 @@ def create(
     given = approvals.answers(create.input)
     offered = offers.asked(tenant, principal.api_key, create.request)
     try:
-        row, rows = _store(principal, create, door, host_id, source.model, continued, given)
+        row, rows, reserved = _store(principal, create, door, host_id, source.model, continued, given)
     except IntegrityError:
         # Two sends of the same token at once: the other one won.
         if create.token and (known := _existing(principal, create.token, door)):
@@ -72,10 +73,12 @@ def create(
     history = compaction.opened(tenant.id, history + context.of_items(rows))
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
+    turn.account.reserved = reserved
     if continued:
         turn.envelope["previous_response_id"] = create.previous_response_id
     if _is_unwritten(row) and not given:
         turn.unwritten = Unwritten(row.user_id, row.api_key_id, row.host_id or "")
+        turn.account.reserved = accounts.reserve(principal, row, lambda: history)
     return turn
 
 
@@ -96,10 +99,11 @@ def _store(
     model: str,
     continued: Kept | None,
     given: list[Answer],
-) -> tuple[Response, list[Item]]:
+) -> tuple[Response, list[Item], Amount | None]:
     """The response's row and its input's rows; written in one transaction, unless nothing is to be stored.
 
-    The decisions that its input gives are made in the same transaction, and the decided calls become its own.
+    The decisions that its input gives are made in the same transaction, and the decided calls become its own. So is
+    what it reserves of budgets, the third value.
     """
     tenant = principal.tenant
     row = Response(
@@ -118,7 +122,7 @@ def _store(
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
-        return row, store_input(row, context.resolve_references(principal, create.input))
+        return row, store_input(row, context.resolve_references(principal, create.input)), None
     with transaction.atomic():
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
@@ -128,12 +132,17 @@ def _store(
         row.save(force_insert=True)
         rows = store_input(row, items)
         if given:
-            before = continued.context if continued else context.of_chain(tenant.id, row.parent_id)
-            approvals.settle(principal, row, given, context.asked_ids(before + context.of_items(rows)))
+            asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
+            approvals.settle(principal, row, given, asked)
         if conversation is not None:
             _activate(conversation, row)
-    row.request = create.request
-    return row, rows
+        row.request = create.request
+        reserved = accounts.reserve(principal, row, lambda: _before(row, continued) + context.of_items(rows))
+    return row, rows, reserved
+
+
+def _before(row: Response, continued: Kept | None) -> list[dict[str, Any]]:
+    return continued.context if continued else context.of_chain(row.tenant_id, row.parent_id)
 
 
 def _is_unwritten(row: Response) -> bool:
@@ -166,6 +175,7 @@ def live_turn(
         caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
         context=history,
         log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),
+        account=accounts.opened(row, tenant, source.model),
     )
 
 

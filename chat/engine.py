@@ -9,9 +9,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import approvals, calls, commits, context, ledger
+from chat import accounts, approvals, calls, commits, context, ledger, usage
 from chat.approvals import Decided
-from chat.envelope import ending
+from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
 from chat.models import Door, Status
 from chat.params import upstream_parameters
@@ -20,6 +20,7 @@ from chat.providers.stream import stream
 from chat.step import Step, mcp_call
 from chat.turn import LastStep, Turn
 from deny_web import db
+from tenants.budgets import Exhausted
 from vault.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ async def run(turn: Turn) -> None:
         await _end(turn, **ending)
     except Fenced:
         logger.info("%s goes on elsewhere", turn.response_id)
+        await _settle(accounts.deleted, turn)
     except Suspended:
         logger.info("%s waits for a person", turn.response_id)
 
@@ -79,6 +81,8 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         return {"status": Status.INCOMPLETE, "incomplete": Incomplete("max_seconds").details}
     except (Incomplete, UpstreamIncomplete) as reason:
         return {"status": Status.INCOMPLETE, "incomplete": reason.details}
+    except Exhausted:
+        return {"status": Status.INCOMPLETE, "incomplete": Incomplete("budget").details}
     except ProviderError as error:
         turn.failure = error
         return {"status": Status.FAILED, "error": {"code": error.code, "message": error.sentence}}
@@ -132,9 +136,11 @@ async def _steps(turn: Turn) -> None:
 
 
 async def _stream(turn: Turn) -> Step:
-    step = Step(turn)
-    first = len(turn.output.items)
-    async with contextlib.aclosing(stream(turn.upstream, _body(turn))) as batches:
+    body = _body(turn)
+    if turn.account.reserved is not None:
+        await db.run(accounts.cover, turn, body)
+    step = turn.streaming = Step(turn)
+    async with contextlib.aclosing(stream(turn.upstream, body)) as batches:
         async for batch in batches:
             for event in batch:
                 step.feed(event)
@@ -144,8 +150,9 @@ async def _stream(turn: Turn) -> Step:
                 break
             await turn.log.room()
     step.finish()
+    accounts.step_ended(turn, step)
     turn.usage = _summed(turn.usage, step.usage)
-    turn.context += context.of_outputs(turn, first)
+    turn.context += context.of_outputs(turn, step.first)
     return step
 
 
@@ -260,9 +267,13 @@ async def _end(
         if turn.unwritten is None:
             await _settle(ledger.cancel, turn.response_id)
         close_open_items(turn)
+    accounts.close(turn)
     if turn.unwritten is None:  # else it stored nothing and called no tool: there is nothing to say of it
         await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
-    ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete}
+    elif turn.account.reserved is not None:
+        await _settle(accounts.settle, turn)
+    usage.here().add(turn)
+    ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete, **cost_of(turn.account.cost)}
     if status is Status.COMPLETED:
         ended["completed_at"] = int(time.time())
     turn.emit({"type": ending(status), "response": turn.object(status, **ended)})

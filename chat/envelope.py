@@ -4,6 +4,7 @@ from typing import Any
 
 from chat.models import Response, Status
 from chat.params import OWN
+from tenants import money
 
 _DEFAULTS: dict[str, Any] = {
     "background": False,
@@ -51,7 +52,13 @@ def envelope(row: Response, model: str) -> dict[str, Any]:
 def stored_object(row: Response) -> dict[str, Any]:
     """A stored response as the API gives it back."""
     output = [item.body for item in row.items.filter(direction="output").order_by("position")]
-    return {**envelope(row, row.model), "status": row.status, "output": output, "usage": row.usage}
+    ended = {"status": row.status, "output": output, "usage": row.usage, **cost_of(row.cost)}
+    return {**envelope(row, row.model), **ended}
+
+
+def cost_of(cost: int | None) -> dict[str, Any]:
+    """What a response cost, in US dollars; nothing for a model without a price."""
+    return {} if cost is None else {"deny_web:cost": money.dollars(cost)}
 
 
 def ending(status: str) -> str:

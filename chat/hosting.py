@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from django.utils import timezone
 
-from chat import engine
+from chat import engine, usage
 from chat.events import EventLog
 from chat.models import Host, Response
 from chat.turn import Turn
@@ -86,6 +86,7 @@ class TurnHost:
             if turn.task:
                 turn.task.cancel()
         await asyncio.gather(*(turn.task for turn in left if turn.task), return_exceptions=True)
+        await usage.here().flush()
         for task in self._tasks:
             task.cancel()
         await db.run(self._sign_off)

@@ -30,6 +30,7 @@ class Create:
     background: bool = False
     token: str | None = None
     client_functions: frozenset[str] = field(default_factory=frozenset)
+    told: dict[str, str] = field(default_factory=dict, compare=False)  # headers of the answer, from who lets it in
 
 
 def parse(body: Any) -> Create:

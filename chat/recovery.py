@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat import approvals, compaction, context, creation, engine, ledger, offers
+from chat import accounts, approvals, compaction, context, creation, engine, ledger, offers
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
@@ -105,6 +105,7 @@ def _rebuild(row: Response) -> Turn:
     history = compaction.opened(row.tenant_id, history)
     turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history, offers.still(row))
     turn.usage = row.usage
+    accounts.resumed(turn, row)
     turn.fresh = row.last_seq < 0
     turn.asks = True  # whether calls were decided meanwhile stands in the ledger
     if row.stop_requested_at is not None:

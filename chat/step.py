@@ -38,6 +38,7 @@ class Step:
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
+        self.first = len(turn.output.items)
         self.calls: list[Slot] = []
         self.client_calls = 0
         self.usage: dict[str, Any] | None = None
@@ -45,6 +46,11 @@ class Step:
         self.upstream_id = ""
         self.ended = False
         self._slots: dict[int, Slot] = {}
+
+    @property
+    def began(self) -> bool:
+        """Whether the upstream has taken the request up, and will be paid for it."""
+        return bool(self.upstream_id or self._slots or self.ended)
 
     def feed(self, event: dict[str, Any]) -> None:
         """Take one upstream event. Raises ProviderError for an error or a malformed one."""

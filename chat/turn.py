@@ -4,12 +4,16 @@ import asyncio
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chat.accounts import Account
 from chat.events import EventLog
 from chat.output import Output
 from chat.providers.errors import ProviderError
 from chat.providers.upstream import Upstream
+
+if TYPE_CHECKING:
+    from chat.step import Step
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Turn:
     caps: Caps
     context: list[dict[str, Any]]
     log: EventLog
+    account: Account = field(default_factory=Account)
     output: Output = field(default_factory=Output)
     upstream_names: dict[int, dict[str, Any]] = field(default_factory=dict)  # by output index
     abandoned: set[int] = field(default_factory=set)
@@ -80,6 +85,7 @@ class Turn:
     asks: bool = False  # calls that a person decides may stand open from before
     unwritten: "Unwritten | None" = None
     last_step: "LastStep | None" = None
+    streaming: "Step | None" = None  # the step whose answer is under way
     usage: dict[str, Any] | None = None
     fresh: bool = True
     resume: Resume | None = None

@@ -7,7 +7,7 @@ from celery.signals import worker_shutting_down
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from chat import hosting, recovery
+from chat import hosting, recovery, reservations, usage
 from chat.models import ToolCall
 from chat.models.response import ENDED
 from deny_web import loop
@@ -38,6 +38,8 @@ def sweep() -> None:
 
     A worker may write an outcome after the turn's end has emptied its rows, so they are emptied once more here.
     """
+    reservations.settle_left()
+    usage.count_left()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     left = ToolCall.objects.filter(response__stored=False, response__status__in=ENDED, ended_at__isnull=False)
     left.exclude(args="", result=None).update(args="", result=None)

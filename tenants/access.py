@@ -27,6 +27,7 @@ class Act(enum.Enum):
     KEYS_WRITE = "keys_write"
     MODELS_WRITE = "models_write"
     WEBHOOKS_WRITE = "webhooks_write"
+    SPEND_WRITE = "spend_write"
     AUDIT_READ = "audit_read"
     TENANT_WRITE = "tenant_write"
 

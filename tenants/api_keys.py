@@ -72,8 +72,13 @@ def _touch(key: ApiKey, now: datetime) -> None:
 # The ORM takes 0.95 ms of CPU to build this query and its models each time, more than all else that a key costs. So it
 # is built once for a process, and its row becomes models by hand; their other fields load when somebody asks.
 # `from_db` takes values in the order of the model's fields.
-_KEY = ("id", "tenant_id", "name", "prefix", "key_hash", "role", "tools", "created_by_id", "expires_at", "last_used_at")
-_TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens", "armed_tripwires")
+_LIMITS = ("requests_per_minute", "tokens_per_minute")
+_KEY = (
+    *("id", "tenant_id", "name", "prefix", "key_hash", "role", "tools", *_LIMITS),
+    *("created_by_id", "expires_at", "last_used_at"),
+)
+_ACCOUNTS = (*_LIMITS, "has_budgets", "prices_version", "answer_tokens")  # see `chat.accounts`
+_TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens", *_ACCOUNTS, "armed_tripwires")
 _USER = ("id", "is_active", "email")
 _PREFIX = "the key's prefix"
 

@@ -243,7 +243,8 @@ class ResponsesSocket(AsyncWebsocketConsumer):
 
 
 def _error_frame(error: ApiError) -> dict[str, Any]:
-    return {"type": "error", "status": error.status, **error.as_body()}
+    frame = {"type": "error", "status": error.status, **error.as_body()}
+    return {**frame, "deny_web:headers": error.headers} if error.headers else frame
 
 
 def _message(text: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import cast
 import redis
 from channels.layers import get_channel_layer
 
-from chat import creation, hosting
+from chat import accounts, creation, hosting
 from chat.creation import Existing, Kept
 from chat.models import Door
 from chat.params import Create
@@ -39,7 +39,11 @@ async def start(
 
     def make() -> tuple[Principal, Turn | Existing]:
         principal = ask()
-        return principal, creation.create(principal, create, door=door, host_id=host.id, kept=kept, muted=muted)
+        with accounts.admitted(principal, create) as permit:
+            made = creation.create(principal, create, door=door, host_id=host.id, kept=kept, muted=muted)
+        if permit is not None and not isinstance(made, Existing):
+            made.account.take(permit)
+        return principal, made
 
     principal, made = await db.run(make)
     if isinstance(made, Existing):
@@ -52,7 +56,9 @@ async def start(
 
 async def _start_elsewhere(ask: Callable[[], Principal], create: Create) -> str:
     def make() -> str:
-        made = creation.create(ask(), create, door=Door.BACKGROUND, host_id=None)
+        principal = ask()
+        with accounts.admitted(principal, create):
+            made = creation.create(principal, create, door=Door.BACKGROUND, host_id=None)
         if not isinstance(made, Existing):
             host_turn.delay(made.response_id)
         return made.response_id

@@ -48,6 +48,8 @@ class Response(models.Model):
     wait_reason = models.CharField(max_length=40, blank=True)
     stop_requested_at = models.DateTimeField(null=True)
     usage = models.JSONField(null=True)
+    cost = models.PositiveBigIntegerField(null=True)  # billionths of a dollar, at the prices of its day
+    counted = models.BooleanField(default=False, db_default=False)  # in the sums of `chat.usage`
     error = models.JSONField(null=True)
     incomplete = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -67,7 +69,14 @@ class Response(models.Model):
                 name="response_token_once",
             ),
         )
-        indexes = (models.Index(fields=("status", "host"), name="response_hosted"),)
+        indexes = (
+            models.Index(fields=("status", "host"), name="response_hosted"),
+            models.Index(
+                fields=("ended_at",),
+                condition=models.Q(counted=False, ended_at__isnull=False),
+                name="response_uncounted",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.id

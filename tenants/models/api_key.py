@@ -1,5 +1,6 @@
 """A key for /v1 and /api."""
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from tenants.models.membership import Role
@@ -17,6 +18,8 @@ class ApiKey(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     # The names of the workspace's tools that it is offered; null is all of them, those made later included.
     tools = models.JSONField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     created_by = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

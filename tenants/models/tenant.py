@@ -23,6 +23,16 @@ class Tenant(models.Model):
     max_steps = models.PositiveIntegerField(default=16, validators=[MinValueValidator(1), MaxValueValidator(100)])
     max_seconds = models.PositiveIntegerField(default=600, validators=[MinValueValidator(10), MaxValueValidator(7200)])
     max_tokens = models.PositiveIntegerField(default=200_000, validators=[MinValueValidator(1000)])
+    # Of all keys and people together, a minute; null is no limit. `tenants.limits` keeps the counts.
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    # What lets a request without budgets and prices of its own go without a query for them.
+    has_budgets = models.BooleanField(default=False)
+    prices_version = models.PositiveIntegerField(default=0)  # raised at each change; 0 is none
+    # Under a budget an answer is as long as was reserved for it: this, where its request says nothing.
+    answer_tokens = models.PositiveIntegerField(
+        default=8192, validators=[MinValueValidator(16), MaxValueValidator(1_000_000)]
+    )
     audit_head = models.PositiveBigIntegerField(default=0)
     # How many honeytokens are armed: what lets a request of a workspace without any go without a query for them.
     armed_tripwires = models.PositiveIntegerField(default=0)

@@ -47,11 +47,11 @@ async def create_response(request: Request) -> HttpResponse:
     started = await starting.start(lambda: principal_of(header, Act.CHAT), create, Door.API, muted=not create.stream)
     if isinstance(started, str):
         if create.stream:
-            return _sse(request, started, -1)
-        return answer(await db.run(lambda: _object(principal_of(header, Act.CHAT), started)))
+            return _sse(request, started, -1, told=create.told)
+        return answer(await db.run(lambda: _object(principal_of(header, Act.CHAT), started)), headers=create.told)
     if create.stream:
-        return _sse(request, started.response_id, -1, started)
-    return await _whole(request, started)
+        return _sse(request, started.response_id, -1, started, told=create.told)
+    return await _whole(request, started, create.told)
 
 
 @door(Act.READ)
@@ -100,7 +100,7 @@ async def _after_stop(principal: Principal, response_id: str) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
-async def _whole(request: Request, turn: Turn) -> HttpResponse:
+async def _whole(request: Request, turn: Turn, told: dict[str, str]) -> HttpResponse:
     """Wait for the ending and answer with its response; no longer than the client does, nor than its key lives."""
     work = cast("asyncio.Task[None]", turn.task)
     async with readers.reading(turn):
@@ -113,13 +113,13 @@ async def _whole(request: Request, turn: Turn) -> HttpResponse:
         finally:
             gone.cancel()
     if turn.failure is not None:
-        headers = {}
+        headers = dict(told)
         if turn.failure.retry_after is not None:
             headers["retry-after"] = str(int(turn.failure.retry_after + 0.999))
         return answer({"error": turn.failure.as_error()}, turn.failure.status, headers)
     if not turn.log.ended:
         raise ApiError(500, "Something went wrong on this server. Try again.", code="server_error")
-    return answer(turn.log.frames[-1].event()["response"])
+    return answer(turn.log.frames[-1].event()["response"], headers=told)
 
 
 async def _disconnected(request: Request) -> None:
@@ -127,8 +127,10 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _sse(request: Request, response_id: str, after: int, turn: Turn | None = None) -> HttpResponse:
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+def _sse(
+    request: Request, response_id: str, after: int, turn: Turn | None = None, *, told: dict[str, str] | None = None
+) -> HttpResponse:
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no", **(told or {})}
     return StreamingResponse(
         _frames(request, response_id, after, turn), media_type="text/event-stream", headers=headers
     )
