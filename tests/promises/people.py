@@ -22,17 +22,24 @@ def join(by: Visitor, workspace: Workspace, email: str, role: str) -> Visitor:
     return guest
 
 
-def make_key(by: Visitor, workspace: Workspace, role: str, name: str) -> str:
-    page = by.post(f"/t/{workspace.slug}/console/keys/", name=name, role=role)
+def make_key(by: Visitor, workspace: Workspace, role: str, name: str, **form: str) -> str:
+    page = by.post(f"/t/{workspace.slug}/console/keys/", name=name, role=role, **form)
     return by.found(KEY, page)
 
 
 def revoke_key(by: Visitor, workspace: Workspace, key: str) -> None:
+    assert by.post(f"/t/{workspace.slug}/console/keys/{_key_pk(by, workspace, key)}/revoke/").status == 302
+
+
+def set_key_tools(by: Visitor, workspace: Workspace, key: str, **form: str) -> None:
+    assert by.post(f"/t/{workspace.slug}/console/keys/{_key_pk(by, workspace, key)}/tools/", **form).status == 302
+
+
+def _key_pk(by: Visitor, workspace: Workspace, key: str) -> str:
     """Through the page; the newest row with the key's public prefix is the one."""
     page = by.get(f"/t/{workspace.slug}/console/keys/").body.decode()
     row = next(part for part in page.split("<tr") if key.split("_")[1] in part)
-    (pk,) = re.findall(r"/keys/(\d+)/revoke/", row)
-    assert by.post(f"/t/{workspace.slug}/console/keys/{pk}/revoke/").status == 302
+    return re.findall(r"/keys/(\d+)/revoke/", row)[0]
 
 
 def member_pk(by: Visitor, workspace: Workspace, email: str) -> str:
