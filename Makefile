@@ -20,7 +20,7 @@ test: setup-dev
 	@exec $(PY) -m tests.run
 
 unit: setup-dev
-	@exec $(PYTEST) -m "not e2e"
+	@exec $(PYTEST) -n auto -m "not e2e"
 
 lint: setup-dev
 	@exec $(PY) -m tests.run --lint

@@ -18,6 +18,8 @@ from tests.infra import sockets, valkey
 
 pytest_plugins = [
     "tests.infra.skips",
+    "tests.infra.figures",
+    "tests.infra.side_by_side",
     "tests.infra.app",
     "tests.infra.browser",
     "tests.upstream.fixture",
@@ -86,11 +88,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 def _closed_at_the_end(_valkey_server: int) -> Iterator[None]:
     """What the process's own loop holds open for its life is closed before the process looks for what was forgotten."""
     yield
-    from chat.tools import http  # only now: the plugins that load this file come before the app registry
+    from chat.providers import client  # only now: the plugins that load this file come before the app registry
+    from chat.tools import http
     from tenants.webhooks import posting
 
     http.close()
     posting.close()
+    loop.submit(client.close()).result(timeout=10)
     loop.submit(_close()).result(timeout=10)
     valkey_client.sync().close()
 

@@ -9,7 +9,7 @@ import pytest
 from tests import docs
 
 _MACHINE = re.compile(rf"(?<![\w.])(?:/home/[a-z]|/root/|/Users/[a-z]|{re.escape(str(docs.ROOT))}/)|C:\\Users")
-_INDEX = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs")
+_INDEX = re.compile(r"//[\w.-]*(?:pypi\.org|pythonhosted\.org|registry\.npmjs)")
 
 
 def tracked() -> list[Path]:

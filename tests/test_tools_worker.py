@@ -22,7 +22,7 @@ from tests.settings import clean_environment
 from tests.tool_api import ToolApi, reply
 from tests.tool_bench import KEY, Bench, shown
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db_matrix]
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.db_matrix]
 
 INVOICE = {"id": "in_1", "amount_due": 4200, "note": "thanks"}
 PATH = "/v1/invoices/in_1"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-_missing: dict[str, list[str]] = {}
+_missing: dict[str, list[str]] = {}  # of this process, or of all that it started to test side by side
 
 
 def require_all() -> bool:
@@ -16,14 +16,20 @@ def require_all() -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        reason = reason.removeprefix("Skipped: ")
-        if require_all():
-            report.outcome, report.longrepr = "failed", f"{item.nodeid} was skipped, and REQUIRE_ALL is set: {reason}"
-        else:
-            _missing.setdefault(reason, []).append(item.nodeid)
+    if require_all() and report.skipped and not hasattr(report, "wasxfail"):
+        because = f"{item.nodeid} was skipped, and REQUIRE_ALL is set: {_reason(report)}"
+        report.outcome, report.longrepr = "failed", because
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _missing.setdefault(_reason(report), []).append(report.nodeid)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

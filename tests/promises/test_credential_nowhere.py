@@ -119,15 +119,14 @@ PLACES = (
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_no_secret_is_in(place: str, searched: Searched, capsys) -> None:
+def test_no_secret_is_in(place: str, searched: Searched, say) -> None:
     data = searched.evidence.of(place)
     assert searched.controls[place] in data, f"what is known to have been in the {place} was not found there"
     scanner = searched.scanner
     planted = next(iter(searched.planted.values())).encode()
     assert Scanner(Secret("control", planted.decode())).scan(place, data + planted), "the search finds nothing"
     hits = scanner.scan(place, data)
-    with capsys.disabled():
-        print(f"\n{place}: {scanner.scanned[place]:,} bytes, {len(hits)} hits", end="")
+    say(f"{place}: {scanner.scanned[place]:,} bytes, {len(hits)} hits")
     assert hits == []
 
 

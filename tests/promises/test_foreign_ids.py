@@ -108,11 +108,9 @@ class Counter:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _reported(request: pytest.FixtureRequest) -> Iterator[None]:
+def _reported(say) -> Iterator[None]:
     yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print(f"\n{len(PATHS)} paths with ids, {len(BODIES)} with bodies: {Counter.tries:,} pairs of answers compared")
+    say(f"{len(PATHS)} paths with ids, {len(BODIES)} with bodies: {Counter.tries:,} pairs of answers compared")
 
 
 @pytest.fixture

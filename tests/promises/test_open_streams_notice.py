@@ -46,12 +46,11 @@ def guest(owner: Visitor, workspace: Workspace, role: str = "member") -> tuple[V
 
 
 @contextmanager
-def within(what: str, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+def within(what: str, say: Callable[[str], None]) -> Iterator[None]:
     began = time.monotonic()
     yield
     took = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\n{what}: noticed after {took:.1f} s", end="")
+    say(f"{what}: noticed after {took:.1f} s")
     assert took < SECONDS
 
 
@@ -86,7 +85,7 @@ LEAVING: dict[str, tuple[Callable[[Visitor, Visitor, Workspace, str], object], i
 
 
 @pytest.mark.parametrize("name", LEAVING)
-def test_a_browser_s_socket_closes(name: str, workspace: Workspace, owner, held, capsys) -> None:
+def test_a_browser_s_socket_closes(name: str, workspace: Workspace, owner, held, say) -> None:
     act, code = LEAVING[name]
     person, email = guest(owner, workspace)
     with workspace.socket(person.session) as socket:
@@ -97,11 +96,11 @@ def test_a_browser_s_socket_closes(name: str, workspace: Workspace, owner, held,
                 act(owner, elsewhere, workspace, email)
         else:
             act(owner, person, workspace, email)
-        with within(f"socket, {name}", capsys):
+        with within(f"socket, {name}", say):
             assert closes(socket.connection) == code
 
 
-def test_a_lowered_role_may_look_and_no_longer_write(workspace: Workspace, owner, held, upstream, capsys) -> None:
+def test_a_lowered_role_may_look_and_no_longer_write(workspace: Workspace, owner, held, upstream, say) -> None:
     person, email = guest(owner, workspace)
     pk = people.member_pk(owner, workspace, email)
     with workspace.socket(person.session) as socket:
@@ -144,7 +143,7 @@ def keyed(owner: Visitor, workspace: Workspace) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", ENDING)
 @pytest.mark.parametrize("kind", ["create", "retrieve"])
-def test_a_stream_of_a_key_ends(name: str, kind: str, workspace: Workspace, owner, keyed, held, capsys) -> None:
+def test_a_stream_of_a_key_ends(name: str, kind: str, workspace: Workspace, owner, keyed, held, say) -> None:
     key, email = keyed
     workspace_key, workspace.key = workspace.key, key
     try:
@@ -156,7 +155,7 @@ def test_a_stream_of_a_key_ends(name: str, kind: str, workspace: Workspace, owne
     finally:
         workspace.key = workspace_key
     ENDING[name](owner, workspace, key, email)
-    with within(f"{kind}, {name}", capsys):
+    with within(f"{kind}, {name}", say):
         kinds = read_away(stream)
     assert not any(kind in {"response.completed", "response.failed"} for kind in kinds)
 
@@ -175,18 +174,18 @@ def read_away(stream: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ENDING)
-def test_a_socket_of_a_key_closes(name: str, workspace: Workspace, owner, keyed, held, capsys) -> None:
+def test_a_socket_of_a_key_closes(name: str, workspace: Workspace, owner, keyed, held, say) -> None:
     key, email = keyed
     address = f"ws://{urlsplit(workspace.app.url).netloc}/v1/responses"
     with connect(address, additional_headers={"Authorization": f"Bearer {key}"}) as socket:
         socket.send(json.dumps({"type": "response.create", "input": "hi"}))
         assert json.loads(socket.recv(timeout=20))["type"] == "response.created"
         ENDING[name](owner, workspace, key, email)
-        with within(f"key's socket, {name}", capsys):
+        with within(f"key's socket, {name}", say):
             assert closes(socket) == 4401
 
 
-def test_a_waiting_request_of_a_key_ends(workspace: Workspace, owner, keyed, held, capsys) -> None:
+def test_a_waiting_request_of_a_key_ends(workspace: Workspace, owner, keyed, held, say) -> None:
     """A create without a stream: its answer must not come to a key that was revoked meanwhile."""
     key, _ = keyed
     body = json.dumps({"model": "m", "input": "hi"}).encode()
@@ -195,5 +194,5 @@ def test_a_waiting_request_of_a_key_ends(workspace: Workspace, owner, keyed, hel
         waiting = pool.submit(wire.ask, "POST", "/v1/responses", headers, body)
         time.sleep(0.5)
         people.revoke_key(owner, workspace, key)
-        with within("waiting request, key revoked", capsys):
+        with within("waiting request, key revoked", say):
             assert waiting.result(20).status == 401

@@ -15,7 +15,7 @@ from tests.infra.app import App, wait_for
 from tests.upstream import text
 from tests.workspace import Workspace
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 DELTAS = 50_000
 READERS = 18  # of each kind
 BOUND = 60 * 1024 * 1024
@@ -54,7 +54,7 @@ def lazy_socket(workspace: Workspace, response_id: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("settled")
-def test_readers_that_stop_reading_cost_bounded_memory(workspace: Workspace, upstream, app, capsys) -> None:
+def test_readers_that_stop_reading_cost_bounded_memory(workspace: Workspace, upstream, app, say) -> None:
     web = psutil.Process(app.pids["web"])
     long = text("begin " + "word " * DELTAS, deltas=DELTAS, model="long")
     upstream.queue(
@@ -84,9 +84,10 @@ def test_readers_that_stop_reading_cost_bounded_memory(workspace: Workspace, ups
         peak = max(peak, web.memory_info().rss)
         unread = 2 * READERS * size
         cost, slowest = peak - before, max(waits)
-        with capsys.disabled():
-            print(f"\n{count:,} events, {2 * READERS} readers that read none of {unread / 1e6:.0f} MB", end="")
-            print(f" cost {cost / 1e6:.0f} MB; short turns beside them took at most {slowest:.2f} s", end="")
+        say(
+            f"{count:,} events, {2 * READERS} readers that read none of {unread / 1e6:.0f} MB cost {cost / 1e6:.0f} MB;"
+            f" short turns beside them took at most {slowest:.2f} s"
+        )
         assert unread > 4 * BOUND, "the stream is too small to show anything"
         assert cost < BOUND
         assert slowest < 5

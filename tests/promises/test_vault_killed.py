@@ -126,7 +126,7 @@ def vault(migrated_dir: Path) -> Iterator[Vault]:
         made.close()
 
 
-def test_a_killed_write_leaves_the_old_value_or_the_new(vault: Vault, capsys) -> None:
+def test_a_killed_write_leaves_the_old_value_or_the_new(vault: Vault, say) -> None:
     fates: Counter[str] = Counter()
     for n in range(1, KILLS + 1):
         old, new = vault.get("one"), f"one {n}"
@@ -136,12 +136,11 @@ def test_a_killed_write_leaves_the_old_value_or_the_new(vault: Vault, capsys) ->
         assert found in {old, new}
         fates[("killed, " if killed else "ended, ") + ("new" if found == new else "old")] += 1
     assert vault.get("two") == "two 0"
-    with capsys.disabled():
-        print(f"\n{KILLS} writes: {dict(fates)}", end="")
+    say(f"{KILLS} killed writes: {dict(fates)}")
     assert any(fate.startswith("killed") for fate in fates), "no write was killed in time"
 
 
-def test_a_killed_roll_leaves_every_value_under_one_password(vault: Vault, capsys) -> None:
+def test_a_killed_roll_leaves_every_value_under_one_password(vault: Vault, say) -> None:
     fates: Counter[str] = Counter()
     labels = {label: vault.get(label) for label in ("one", "two", "three")}
     passwords = [VAULT_PASSWORD, SECOND]
@@ -157,5 +156,4 @@ def test_a_killed_roll_leaves_every_value_under_one_password(vault: Vault, capsy
         fates[("killed, " if killed else "ended, ") + ("new" if whole == [new] else "old")] += 1
         if whole == [new]:
             passwords.reverse()
-    with capsys.disabled():
-        print(f"\n4 rolls: {dict(fates)}", end="")
+    say(f"4 killed rolls: {dict(fates)}")

@@ -167,11 +167,11 @@ def test_the_step_cap_ends_the_turn_incomplete(workspace: Workspace, upstream, a
 
 
 def test_a_client_that_stores_nothing_leaves_nothing(workspace: Workspace, upstream, app):
-    upstream.queue(text("ephemeral-answer-7731"))
+    upstream.queue(text("an ephemeral answer"))
     client = workspace.client()
-    made = client.responses.create(model="m", input="ephemeral-question-7731", store=False)
-    assert made.output_text == "ephemeral-answer-7731"
+    made = client.responses.create(model="m", input="an ephemeral question", store=False)
+    assert made.output_text == "an ephemeral answer"
     with pytest.raises(NotFoundError):
         client.responses.retrieve(made.id)
     for path in app.data_dir.glob("*.sqlite3*"):
-        assert b"7731" not in path.read_bytes()
+        assert b"ephemeral" not in path.read_bytes()
