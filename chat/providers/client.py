@@ -62,6 +62,12 @@ def client(upstream: Upstream) -> Client:
     return found
 
 
+async def close() -> None:
+    """Close the running loop's clients with their connections; a later call makes new ones."""
+    for one in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await one.sdk.close()
+
+
 def _make(upstream: Upstream) -> Client:
     from openai import AsyncOpenAI, DefaultAioHttpClient
     from openai._vendor.httpx_aiohttp import AiohttpTransport  # not public: the one way to hand it a connector
