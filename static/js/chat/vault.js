@@ -31,11 +31,13 @@ export class Vault {
   /** `expires_at` is the lease's end in ISO 8601; nothing rings when it comes, so a timer does. */
   show({ locked, expires_at: expires }) {
     clearTimeout(this.timer);
+    const changed = this.line.dataset.locked !== String(locked);
     this.line.dataset.locked = String(locked);
     for (const state of this.line.querySelectorAll("[data-when]")) {
       state.hidden = (state.dataset.when === "locked") !== Boolean(locked);
     }
-    for (const menu of this.line.querySelectorAll("details[open]")) menu.open = false;
+    // The same state comes again with each connection and each lease: a menu that somebody just opened stays.
+    if (changed) for (const menu of this.line.querySelectorAll("details[open]")) menu.open = false;
     const left = Date.parse(expires ?? "") - Date.now();
     if (!locked && left > 0) this.timer = setTimeout(() => this.show({ locked: true }), left);
   }
