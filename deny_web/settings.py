@@ -163,6 +163,7 @@ CELERY_BEAT_SCHEDULE = {
     "recover-tool-calls": {"task": "tools.recover", "schedule": 2.0, "options": {"expires": 10}},
     "sweep-expired": {"task": "turns.sweep", "schedule": 60.0, "options": {"expires": 120}},
     "sweep-vaults": {"task": "vault.sweep", "schedule": 60.0, "options": {"expires": 120}},
+    "keep-audit-heads": {"task": "audit.heads", "schedule": 900.0, "options": {"expires": 900}},
     "sweep-webhooks": {"task": "webhooks.sweep", "schedule": 5.0, "options": {"expires": 10}},
     "tidy-webhooks": {"task": "webhooks.tidy", "schedule": 600.0, "options": {"expires": 600}},
 }
@@ -210,6 +211,7 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "deny_web <noreply@localhost
 
 # The module whose keys the audit trail is chained under; named here since `tenants` may not import `vault`.
 AUDIT_KEYRING = "vault.audit_keys"
+AUDIT_HEADS = Path(env.text("AUDIT_HEADS", str(DATA_DIR / "audit-heads.log"))).expanduser().resolve()
 # The same way: the module that seals webhooks' addresses and secrets under a server key.
 FIELD_SEALING = "vault.sealed_fields"
 

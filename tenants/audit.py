@@ -4,13 +4,15 @@
     K    = HKDF-SHA256(server key, info="deny-web/v1/audit")                       `vault.audit_keys`
 
 Whoever can write to the database but has no server key can neither change, insert, remove nor reorder a row unseen.
-What the chain cannot show is a database put back whole to an earlier day; note the head that `audit verify` prints
-somewhere else to see that too.
+What the chain cannot show is its end cut off with its counter, a database put back whole to an earlier day, and a
+chain computed anew under a stolen key. An anchor shows them: a head that was noted elsewhere (`tenants.audit_heads`).
 """
 
 import hashlib
 import hmac
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,9 +25,8 @@ from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
 from tenants.access import Principal
+from tenants.audit_heads import START, Anchor
 from tenants.models import AuditRow, Tenant
-
-START = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,30 @@ def record(
     return row
 
 
-def verify(tenant: Tenant) -> Verdict:
-    """Walk the chain from the first row; stops at the first fault."""
+def verify(tenant: Tenant, anchors: Iterable[Anchor] = ()) -> Verdict:
+    """Walk the chain from the first row, against heads that were noted elsewhere too; stops at the first fault."""
+    anchored = defaultdict(set)
+    for anchor in anchors:
+        anchored[anchor.n].add(anchor.hash)
     head, prev_hash, n = Tenant.objects.values_list("audit_head", flat=True).get(pk=tenant.pk), START, 0
     for row in AuditRow.objects.for_tenant(tenant).filter(n__lte=head).order_by("n").iterator(chunk_size=500):
         fault = _fault(row, n + 1, prev_hash)
+        if not fault and anchored.get(row.n, {row.hash}) != {row.hash}:
+            fault = f"Row {row.n} is not the one that was anchored: the trail was written anew since."
         if fault:
             return Verdict(n, prev_hash, fault)
         n, prev_hash = row.n, row.hash
     if n != head:
         return Verdict(n, prev_hash, f"Rows {n + 1} to {head} are missing at the end.")
+    if (furthest := max(anchored, default=0)) > n:
+        return Verdict(n, prev_hash, f"Row {furthest} was anchored, and the trail ends at row {n}.")
     return Verdict(n, prev_hash, None)
+
+
+def time_of(row: AuditRow) -> str:
+    """The row's time as it goes into its hash: ISO 8601, in UTC."""
+    at: datetime = row.at.astimezone(UTC)
+    return at.isoformat()
 
 
 def _next(tenant: Tenant) -> tuple[int, str]:
@@ -98,8 +112,7 @@ def _fault(row: AuditRow, n: int, prev_hash: str) -> str | None:
 
 
 def _hash(row: AuditRow) -> str:
-    at: datetime = row.at.astimezone(UTC)
-    fields = [row.tenant_id.hex, row.n, at.isoformat(), row.actor, row.verb, row.subject, row.detail, row.prev_hash]
+    fields = [row.tenant_id.hex, row.n, time_of(row), row.actor, row.verb, row.subject, row.detail, row.prev_hash]
     message = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
     return hmac.new(_key(row.key_id), message, hashlib.sha256).hexdigest()
 

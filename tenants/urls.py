@@ -22,4 +22,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/console/keys/<int:pk>/revoke/", keys.revoke, name="key_revoke"),
     path("t/<slug:slug>/console/settings/", settings.show, name="settings"),
     path("t/<slug:slug>/console/audit/", audit.show, name="audit"),
+    path("t/<slug:slug>/console/audit/export/", audit.export, name="audit_export"),
 ]
