@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
+from django.http import Http404
 from django.utils import timezone
 
 from tenants import audit
@@ -50,7 +51,8 @@ def create(name: str, url: str, event_types: Collection[str], *, acting: Princip
 def change(
     endpoint: WebhookEndpoint, *, name: str, url: str, event_types: Collection[str], acting: Principal
 ) -> WebhookEndpoint:
-    """Another name, address or choice of events; the secret stays. Raises as `create` does."""
+    """Another name, address or choice of events; the secret stays. Raises as `create` does, and Http404 as they all do
+    where the endpoint is gone."""
     need(acting, Act.WEBHOOKS_WRITE)
     host = _checked(url := url.strip(), event_types)
     with transaction.atomic():
@@ -146,8 +148,8 @@ def _fill(endpoint: WebhookEndpoint, name: str, url: str, event_types: Collectio
 def _locked(endpoint: WebhookEndpoint, acting: Principal) -> WebhookEndpoint:
     rows = WebhookEndpoint.objects.for_tenant(acting.tenant).select_for_update(no_key=True)
     found = rows.filter(pk=endpoint.pk).first()
-    if found is None:
-        raise Refused("This webhook was deleted.")
+    if found is None:  # deleted meanwhile, or another workspace's
+        raise Http404
     return found
 
 
