@@ -1,8 +1,21 @@
 """This app's pages. A page of a workspace stands under `/t/SLUG/` and takes the keyword `slug`."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, path
 
-from tenants.pages import audit, entrance, invitation, keys, landing, members, overview, settings, start
+from tenants.pages import (
+    audit,
+    entrance,
+    invitation,
+    keys,
+    landing,
+    members,
+    overview,
+    prices,
+    settings,
+    spend,
+    start,
+    usage,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", landing.show, name="landing"),
@@ -20,8 +33,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/console/keys/", keys.show, name="keys"),
     path("t/<slug:slug>/console/keys/<int:pk>/tools/", keys.tools, name="key_tools"),
     path("t/<slug:slug>/console/keys/<int:pk>/revoke/", keys.revoke, name="key_revoke"),
+    path("t/<slug:slug>/console/keys/<int:pk>/limits/", spend.key_limits, name="key_limits"),
+    path("t/<slug:slug>/console/spend/", spend.show, name="spend"),
+    path("t/<slug:slug>/console/spend/budgets/<int:pk>/", spend.change, name="budget"),
+    path("t/<slug:slug>/console/spend/budgets/<int:pk>/remove/", spend.remove, name="budget_remove"),
+    path("t/<slug:slug>/console/spend/limits/", spend.limits, name="spend_limits"),
+    path("t/<slug:slug>/console/spend/prices/", prices.show, name="prices"),
+    path("t/<slug:slug>/console/spend/prices/load/", prices.load, name="prices_load"),
+    path("t/<slug:slug>/console/spend/prices/<int:pk>/remove/", prices.remove, name="price_remove"),
+    path("t/<slug:slug>/console/usage/", usage.show, name="usage"),
+    path("t/<slug:slug>/console/usage/export/", usage.export, name="usage_export"),
     path("t/<slug:slug>/console/settings/", settings.show, name="settings"),
     path("t/<slug:slug>/console/audit/", audit.show, name="audit"),
-    path("t/<slug:slug>/console/webhooks/", include("tenants.webhooks.urls")),
     path("t/<slug:slug>/console/audit/export/", audit.export, name="audit_export"),
 ]

@@ -25,10 +25,26 @@ PAGES = {
     "keys": (Act.KEYS_WRITE, "GET"),
     "settings": (Act.TENANT_WRITE, "GET"),
     "audit": (Act.AUDIT_READ, "GET"),
+    "spend": (Act.SPEND_WRITE, "GET"),
+    "spend_limits": (Act.SPEND_WRITE, "GET"),
+    "prices": (Act.SPEND_WRITE, "GET"),
+    "prices_load": (Act.SPEND_WRITE, "GET"),
+    "usage": (Act.READ, "GET"),
+    "usage_export": (Act.READ, "GET"),
     "start_resume": (Act.TENANT_WRITE, "GET"),
     "start_workspace": (Act.TENANT_WRITE, "GET"),
 }
-ROW_PAGES = ["member_role", "member_remove", "invitation_withdraw", "key_revoke", "key_tools"]
+ROW_PAGES = [
+    "member_role",
+    "member_remove",
+    "invitation_withdraw",
+    "key_revoke",
+    "key_tools",
+    "key_limits",
+    "budget",
+    "budget_remove",
+    "price_remove",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from tenants import access, actions, key_tools
+from tenants import access, actions, key_tools, usage_report
 from tenants.access import Act, Principal
 from tenants.models import ApiKey, Role, Tenant
 from tenants.pages.members import RoleForm
@@ -75,7 +75,12 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             form = KeyForm(acting=acting, tenant=acting.tenant, initial={"role": Role.MEMBER})
         except actions.Refused as refused:
             form.add_error("name", str(refused))
-    rows = ApiKey.objects.for_tenant(acting.tenant).select_related("created_by").order_by("revoked_at", "-created_at")
+    rows = list(
+        ApiKey.objects.for_tenant(acting.tenant).select_related("created_by").order_by("revoked_at", "-created_at")
+    )
+    used = usage_report.of_keys(acting, timezone.now().date().replace(day=1))
+    for row in rows:
+        row.used = used.get(row.pk)  # type: ignore[attr-defined]
     context = {"keys": rows, "form": form, "secret": secret, "now": timezone.now(), "base_url": _base_url(request)}
     return render(request, "tenants/keys.html", context)
 
