@@ -8,9 +8,9 @@ from channels.layers import get_channel_layer
 
 from chat import offers
 from chat.demo import seed
-from chat.models import Provider
+from chat.models import Provider, Tool, ToolVersion
 from chat.pages import conversation, models, tool_start, tools
-from deny_web import loop
+from deny_web import loop, recent
 from tenants import console, key_tools, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 def register() -> None:
+    for model in (Provider, Tool, ToolVersion):
+        recent.watch(model._meta.db_table)
     lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
     seed.register()
     rewrap.register_field(Provider, "sealed_key", lambda _: "provider")

@@ -9,19 +9,28 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
+
+from deny_web import recent
 
 MARK = uuid.UUID("6d61726b-6d61-726b-6d61-726b6d61726b")
 
 
 class Prepared:
-    """`make` builds a `values_list` query for the tenant id `MARK`; `rows` runs it for another one."""
+    """`make` builds a `values_list` query for the tenant id `MARK`; `rows` runs it for another one.
+
+    Its tables have to be watched, so that what is remembered of them for a moment is never old.
+    """
 
     def __init__(self, make: Callable[[uuid.UUID], "models.QuerySet[Any, Any]"]) -> None:
         self._make = make
 
     def rows(self, tenant_id: uuid.UUID) -> list[tuple[Any, ...]]:
-        """The rows as the database gives them: no conversion of fields that need one."""
+        """The rows as the database gave them a moment ago: no conversion of fields that need one."""
+        return recent.get((self, tenant_id), lambda: self._ask(tenant_id))
+
+    def _ask(self, tenant_id: uuid.UUID) -> list[tuple[Any, ...]]:
         sql, params = self._built
         mark, wanted = (models.UUIDField().get_db_prep_value(value, connection) for value in (MARK, tenant_id))
         with connection.cursor() as cursor:
@@ -30,4 +39,9 @@ class Prepared:
 
     @cached_property
     def _built(self) -> tuple[str, tuple[Any, ...]]:
-        return self._make(MARK).query.sql_with_params()
+        query = self._make(MARK).query
+        built = query.sql_with_params()
+        unwatched = [join.table_name for join in query.alias_map.values() if not recent.watches(join.table_name)]
+        if unwatched:
+            raise ImproperlyConfigured(f"A prepared query reads {unwatched}, which nobody watches; see recent.watch.")
+        return built

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
+from deny_web import recent
 from tenants.models import ApiKey, Role, Tenant, User
 
 _SHAPE = re.compile(r"dw_([0-9a-z]{12})_([0-9A-Za-z_-]{43})")
@@ -50,7 +51,8 @@ def find(header_value: str | bytes | None) -> Found | None:
     shape = _SHAPE.fullmatch(secret.strip(" "))
     if scheme.lower() != "bearer" or shape is None:
         return None
-    found = _look_up(shape[1])
+    prefix = shape[1]
+    found = recent.get(("key", prefix), lambda: _look_up(prefix))
     # Constant time: the prefix is public, and a comparison that stops early would tell the hash byte by byte.
     if found is None or not hmac.compare_digest(found.key.key_hash, digest(shape[0])):
         return None

@@ -1,13 +1,17 @@
 """This app's own console sections, overview lines and onboarding step."""
 
+from deny_web import recent
 from tenants import console, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
-from tenants.models import Tenant
+from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.onboarding import Step
 
 
 def register_all() -> None:
+    for model in (ApiKey, Membership, User):
+        recent.watch(model._meta.db_table)
+    recent.watch(Tenant._meta.db_table, but=("audit_head",))  # moved by every audited act, and part of no answer
     people, usage = "People and access", "Usage and audit"
     console.register(Section("members", "Members", people, "users", "members", Act.READ, 210))
     console.register(Section("keys", "API keys", people, "key-round", "keys", Act.KEYS_WRITE, 220))

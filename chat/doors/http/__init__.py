@@ -43,6 +43,8 @@ _HANDLERS = [
     ("/models", "GET", models.list_models),
     ("/models/{model:path}", "GET", models.retrieve_model),
 ]
+# Those without a parameter, by their whole path: most of the traffic, which a router would search its patterns for.
+fixed_routes = {(f"/v1{path}", method): handler for path, method, handler in _HANDLERS if "{" not in path}
 _ALL = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 routes = [
     *[Route(path, handler, methods=[method]) for path, method, handler in _HANDLERS],
