@@ -27,10 +27,15 @@ _INSTRUCTIONS = (
 
 
 async def compact(
-    tenant_id: uuid.UUID, upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None
+    tenant_id: uuid.UUID,
+    upstream: Upstream,
+    model: str,
+    history: list[dict[str, Any]],
+    instructions: str | None,
+    longest: int | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The output items of a compaction, and the usage of making it. Raises ProviderError."""
-    summary, usage = await _summary(upstream, model, history, instructions)
+    """The output items of a compaction, of at most `longest` tokens, and the usage of it. Raises ProviderError."""
+    summary, usage = await _summary(upstream, model, history, instructions, longest)
     sealed = sealed_fields.seal(_PURPOSE, tenant_id, summary.encode())
     said = [_message(item) for item in history if item["type"] == "message" and item.get("role") == "user"]
     token = _OURS + base64.urlsafe_b64encode(sealed).decode()
@@ -56,11 +61,13 @@ def _open(tenant_id: uuid.UUID, item: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _summary(
-    upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None
+    upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None, longest: int | None
 ) -> tuple[str, dict[str, Any]]:
     asked = " ".join(filter(None, (_INSTRUCTIONS, instructions)))
     request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
     body = {"model": model, "instructions": asked, "input": [*history, request], "store": False}
+    if longest is not None:
+        body["max_output_tokens"] = longest
     pieces: list[str] = []
     async for event in events(upstream, body):
         if event["type"] == "response.output_text.delta":

@@ -6,8 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import compaction, context, creation, narrowing, offers, params
+from chat import accounts, compaction, context, creation, hosting, metering, narrowing, offers, params
 from chat.doors.http.door import answer, door, json_object
+from chat.envelope import cost_of
 from chat.errors import ApiError, bad_request
 from chat.params import Create
 from chat.providers import client, upstream
@@ -29,21 +30,19 @@ async def compact(request: Request, principal: Principal) -> HttpResponse:
     source, history = await db.run(_context, principal, create)
     if not history:
         raise bad_request("There is nothing to compact: give 'input' or 'previous_response_id'.", "input")
+    model, host = body["model"], hosting.here()
+    await host.start()
     try:
-        output, usage = await compaction.compact(
-            principal.tenant.id, source, body["model"], history, body.get("instructions")
-        )
+        async with metering.metered(principal, create, model, history, host.id) as account:
+            longest = account.answer_tokens if account.reserved else None
+            output, usage = await compaction.compact(
+                principal.tenant.id, source, model, history, body.get("instructions"), longest
+            )
+            account.used = accounts.used(usage)
     except ProviderError as error:
-        return answer({"error": error.as_error()}, error.status)
-    return answer(
-        {
-            "id": ids.new("resp"),
-            "object": "response.compaction",
-            "created_at": int(time.time()),
-            "output": output,
-            "usage": usage,
-        }
-    )
+        return answer({"error": error.as_error()}, error.status, create.told)
+    made = {"id": ids.new("resp"), "object": "response.compaction", "created_at": int(time.time())}
+    return answer({**made, "output": output, "usage": usage, **cost_of(account.cost)}, headers=create.told)
 
 
 @door(Act.CHAT)
