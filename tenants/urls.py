@@ -1,6 +1,6 @@
 """This app's pages. A page of a workspace stands under `/t/SLUG/` and takes the keyword `slug`."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from tenants.pages import (
     audit,
@@ -45,5 +45,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:slug>/console/usage/export/", usage.export, name="usage_export"),
     path("t/<slug:slug>/console/settings/", settings.show, name="settings"),
     path("t/<slug:slug>/console/audit/", audit.show, name="audit"),
+    path("t/<slug:slug>/console/webhooks/", include("tenants.webhooks.urls")),
     path("t/<slug:slug>/console/audit/export/", audit.export, name="audit_export"),
 ]
