@@ -25,8 +25,12 @@ class EventType:
 
 EVENTS: Final = (
     EventType("response.completed", "A background response completed", "The model said all it had to say."),
-    EventType("response.failed", "A background response failed", "The model or this server did not get through."),
-    EventType("response.incomplete", "A background response ended early", "It met a limit of the request's or ours."),
+    EventType("response.failed", "A background response failed", "The provider of the model or this server failed."),
+    EventType(
+        "response.incomplete",
+        "A background response ended early",
+        "It met a limit of the request or the workspace.",
+    ),
     EventType("response.cancelled", "A background response was cancelled", "Somebody asked for it."),
     EventType("deny_web.tripwire.sighted", "A honeytoken was sighted", "One of your planted fakes turned up."),
 )

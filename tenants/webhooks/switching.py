@@ -45,7 +45,8 @@ def tell_owners(endpoint: WebhookEndpoint) -> None:
     """Mail to each owner that their endpoint was switched off, and why. Blocks on the mail server."""
     tenant = endpoint.tenant
     path = reverse("webhook", kwargs={"slug": tenant.slug, "pk": endpoint.pk})
-    context = {"endpoint": endpoint, "tenant": tenant, "address": f"{(settings.PUBLIC_URL or '').rstrip('/')}{path}"}
+    base = settings.PUBLIC_URL or f"http://{settings.HOST}:{settings.PORT}"
+    context = {"endpoint": endpoint, "tenant": tenant, "address": f"{base.rstrip('/')}{path}"}
     subject = " ".join(f"deny_web: a webhook of {tenant.name} is off".split())  # a line break would end the header
     body = render_to_string("mail/webhook_off.txt", context)
     owners = Membership.objects.for_tenant(tenant).filter(role=Role.OWNER, user__is_active=True)
