@@ -1,7 +1,7 @@
 """What the model gets to see: the chain of responses, replayed in the upstream's terms."""
 
 import uuid
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from django.db import connection
@@ -18,6 +18,8 @@ from tenants.models import Tenant
 
 MAX_CHAIN = 1000
 _ASKED = "mcpr_"  # a call that a person decides goes up under its request's id, which both its items know
+_CALLS = frozenset({"function_call", "custom_tool_call"})
+_ANSWERS = frozenset({"function_call_output", "custom_tool_call_output"})
 _DENIED = outcome.failure(ToolError("denied"))["output"]
 
 _CHAIN = """
@@ -110,6 +112,28 @@ def answered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if kind == "function_call" and call_id.startswith(_ASKED):
             owed.append(call_id)
     return told + [outputs.get(one) or _denied(one) for one in owed]
+
+
+def check_outputs(items: list[dict[str, Any]], before: Callable[[], list[dict[str, Any]]]) -> None:
+    """Raises ApiError 400 for an output of a request's input whose call is not in its context, as OpenAI's API does.
+
+    `before` is asked only where the input answers a call that is not in it. What an upstream has compacted may hold the
+    call unseen.
+    """
+    answers = [(index, item.get("call_id")) for index, item in enumerate(items) if item["type"] in _ANSWERS]
+    known = _call_ids(items) if answers else set()
+    if known.issuperset(call_id for _, call_id in answers):
+        return
+    history = before()
+    known |= _call_ids(history)
+    missing = [index for index, call_id in answers if call_id not in known]
+    if missing and not any(item["type"] == "compaction" for item in (*items, *history)):
+        param = f"input[{missing[0]}].call_id"
+        raise bad_request("No tool call of this context has this 'call_id'.", param, "tool_call_not_found")
+
+
+def _call_ids(items: Iterable[dict[str, Any]]) -> set[str]:
+    return {item["call_id"] for item in items if item["type"] in _CALLS and isinstance(item.get("call_id"), str)}
 
 
 def asked_ids(items: Iterable[dict[str, Any]]) -> set[str]:

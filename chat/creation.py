@@ -122,12 +122,15 @@ def _store(
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
-        return row, store_input(row, context.resolve_references(principal, create.input)), None
+        items = context.resolve_references(principal, create.input)
+        context.check_outputs(items, lambda: _before(row, continued))
+        return row, store_input(row, items), None
     with transaction.atomic():
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
         row.parent = None if from_root else parent_of(principal, create, conversation)
         items = context.resolve_references(principal, create.input)
+        context.check_outputs(items, lambda: _before(row, continued))
         row.request = create.request if create.store else {}
         row.save(force_insert=True)
         rows = store_input(row, items)

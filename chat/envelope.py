@@ -41,12 +41,28 @@ def envelope(row: Response, model: str) -> dict[str, Any]:
         "error": row.error,
         "incomplete_details": row.incomplete,
         **_DEFAULTS,
-        **{key: value for key, value in asked.items() if not key.startswith("deny_web:")},
+        **{key: _whole(key, value) for key, value in asked.items() if not key.startswith("deny_web:")},
         "model": asked.get("model") or model,
         "previous_response_id": row.parent_id,
         "conversation": {"id": row.conversation_id} if row.conversation_id else None,
         "store": row.stored,
     }
+
+
+# Fields that the API shows where a client left them out; Open Responses' schema demands them.
+_FUNCTION: dict[str, Any] = {"description": None, "parameters": None, "strict": None}
+_SCHEMA_FORMAT: dict[str, Any] = {"description": None, "strict": False}
+
+
+def _whole(key: str, value: Any) -> Any:
+    """A parameter of the request as the response shows it."""
+    if key == "tools" and isinstance(value, list):
+        return [{**_FUNCTION, **tool} if tool.get("type") == "function" else tool for tool in value]
+    if key in ("reasoning", "text") and isinstance(value, dict):
+        value = {**_DEFAULTS[key], **value}
+        if key == "text" and isinstance(value["format"], dict) and value["format"].get("type") == "json_schema":
+            value["format"] = {**_SCHEMA_FORMAT, **value["format"]}
+    return value
 
 
 def stored_object(row: Response) -> dict[str, Any]:

@@ -114,6 +114,8 @@ def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
         if isinstance(item["content"], str):
             part = "output_text" if item["role"] == "assistant" else "input_text"
             item["content"] = [{"type": part, "text": item["content"]}]
+    elif "call_id" in item and not isinstance(item["call_id"], str | None):
+        raise bad_request("'call_id' must be a string.", f"{param}.call_id")
     return item
 
 

@@ -115,7 +115,7 @@ def test_a_tool_that_was_switched_off_since_it_was_offered_is_not_called(cast, t
     version = Tool.objects.get(name="pay").current_id
     Tool.objects.filter(name="pay").update(enabled=False)
     ledger.propose(row.pk, step.pk, [ProposedCall("call_1", "mcp_1", "pay", '{"id": "1"}', version)], lease_id="")
-    assert row.tool_calls.get().result["error"] == "tool_not_found"
+    assert (row.tool_calls.get().result or {})["error"] == "tool_not_found"
 
 
 # --- the page ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from openai import BadRequestError, OpenAI
@@ -112,7 +113,8 @@ def test_a_key_s_settings_are_felt_by_its_next_request_over_http_and_socket(
             assert any(event.type == "response.completed" for event in connection)
         for wanted in ("get_invoice", "never_was"):
             with pytest.raises(BadRequestError) as caught:
-                client.responses.create(model="m", input="hi", tools=[{**OWN, "allowed_tools": [wanted]}])
+                narrowed: Any = [{**OWN, "allowed_tools": [wanted]}]
+                client.responses.create(model="m", input="hi", tools=narrowed)
             assert caught.value.code == "tool_not_offered"
         people.set_key_tools(owner, workspace, key, offer="none")
         client.responses.create(model="m", input="hi")
