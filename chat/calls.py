@@ -42,7 +42,7 @@ def proposed(turn: Turn, step: Step) -> list[ProposedCall]:
     made = []
     for place, slot in enumerate(step.calls):
         over = (left is not None and place >= left) or (serial and (place > 0 or step.client_calls > 0))
-        made.append(_proposed(turn, slot, "too_many_calls" if over else ""))
+        made.append(_proposed(turn, slot, slot.refused or ("too_many_calls" if over else "")))
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chat import context, creation, lookup
+from chat import context, creation, lookup, tripwires
 from chat.envelope import with_status
 from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
@@ -110,6 +110,9 @@ def _append(principal: Principal, conversation: Conversation, added: list[dict[s
         request={},
         ended_at=timezone.now(),
     )
+    if principal.tenant.armed_tripwires:
+        ids_of = {"response_id": node.pk, "conversation_id": conversation.pk}
+        tripwires.of_input(principal, added, detail="API", **ids_of)
     free = Conversation.objects.filter(pk=conversation.pk, active__isnull=True)
     if not free.update(leaf=node, changed_at=timezone.now()):
         raise creation.busy(conversation)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import accounts, approvals, compaction, context, lookup, offers
+from chat import accounts, approvals, compaction, context, lookup, offers, tripwires
 from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
@@ -20,6 +20,7 @@ from deny_web import ids
 from tenants.access import Principal
 from tenants.budgets import Amount
 from tenants.models import Tenant
+from vault.tripwires import armed
 
 _TITLE_LENGTH = 80
 
@@ -73,6 +74,9 @@ def create(
     history = compaction.opened(tenant.id, history + context.of_items(rows))
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
+    if turn.armed is not None:
+        ids_of = {"response_id": row.id, "conversation_id": row.conversation_id or ""}
+        tripwires.of_input(principal, create.input, create.request.get("instructions"), detail=door, **ids_of)
     turn.account.reserved = reserved
     if continued:
         turn.envelope["previous_response_id"] = create.previous_response_id
@@ -163,7 +167,7 @@ def live_turn(
     muted: bool = False,
 ) -> Turn:
     """The host's view of a stored response."""
-    return Turn(
+    turn = Turn(
         response_id=row.id,
         tenant_id=tenant.id,
         epoch=row.epoch,
@@ -180,6 +184,8 @@ def live_turn(
         log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),
         account=accounts.opened(row, tenant, source.model),
     )
+    tripwires.opened(turn, armed.of(tenant))
+    return turn
 
 
 def _existing(principal: Principal, token: str, door: Door) -> Existing | None:

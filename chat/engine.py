@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import accounts, approvals, calls, commits, context, ledger, usage
+from chat import accounts, approvals, calls, commits, context, ledger, tripwires, usage
 from chat.approvals import Decided
 from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
@@ -118,6 +118,8 @@ async def _steps(turn: Turn) -> None:
     while True:
         _check_caps(turn)
         step = await _stream(turn)
+        if turn.armed is not None:
+            await _settle(tripwires.of_step, turn, step)
         if step.calls:
             proposed = calls.proposed(turn, step)
             await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
@@ -162,6 +164,7 @@ def _body(turn: Turn) -> dict[str, Any]:
     body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
     calls.put_tools(turn, body)
+    tripwires.put_planted(turn, body)
     if body.get("max_output_tokens"):
         body["max_output_tokens"] -= (turn.usage or {}).get("output_tokens", 0)
         if body["max_output_tokens"] < 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from chat import offers
+from chat import key_rotation, offers
 from chat.demo import seed
 from chat.models import Provider, Tool, ToolVersion
 from chat.pages import conversation, models, tool_start, tools
@@ -17,6 +17,7 @@ from tenants.console import Section, Todo
 from tenants.onboarding import Step
 from vault import rewrap
 from vault.signals import lease_changed
+from vault.tripwires import rotation
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def register() -> None:
     seed.register()
     rewrap.register_field(Provider, "sealed_key", lambda _: "provider")
     rewrap.register_field(Provider, "sealed_headers", lambda _: "provider-headers")
+    rotation.register(key_rotation.Rotator())
     onboarding.register_landing(conversation.newest_url)
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))
     console.register_todo(Todo("models", 30, models.missing))

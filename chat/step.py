@@ -23,7 +23,7 @@ _ENDINGS = frozenset({"response.completed", "response.incomplete", "response.fai
 class Slot:
     """One upstream item: our id and index for it, whether it is a call that we run, and whether a person is asked."""
 
-    __slots__ = ("arguments_done", "asked", "call", "id", "index")
+    __slots__ = ("arguments_done", "asked", "call", "id", "index", "refused")
 
     def __init__(self, item_id: str, index: int, call: dict[str, Any] | None, asked: bool = False) -> None:
         self.id = item_id
@@ -31,6 +31,7 @@ class Slot:
         self.call = call
         self.asked = asked
         self.arguments_done = False
+        self.refused = ""  # the code of what is against the call, where something is
 
 
 class Step:

@@ -14,6 +14,7 @@ from chat.providers.upstream import Upstream
 
 if TYPE_CHECKING:
     from chat.step import Step
+    from vault.tripwires.armed import Armed
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Turn:
     asks: bool = False  # calls that a person decides may stand open from before
     unwritten: "Unwritten | None" = None
     last_step: "LastStep | None" = None
+    armed: "Armed | None" = None  # the honeytokens that are watched for, and
+    planted: str = ""  # what of them goes up with the instructions
     streaming: "Step | None" = None  # the step whose answer is under way
     usage: dict[str, Any] | None = None
     fresh: bool = True

@@ -5,6 +5,7 @@ member who may not do a thing is told so (403). Nobody at all is 401, or the sig
 """
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
@@ -98,6 +99,18 @@ def for_session(user: User | AnonymousUser, slug: str, act: Act) -> Principal:
     return _allow(Principal(membership.tenant, Role(membership.role), user), act)
 
 
+_on_unknown_key: list[Callable[[str], None]] = []
+
+
+def on_unknown_key(hook: Callable[[str], None]) -> None:
+    """Run `hook` with each Authorization header that opens nothing; called from an app's `AppConfig.ready`.
+
+    The answer to the caller does not depend on what it finds.
+    """
+    if hook not in _on_unknown_key:
+        _on_unknown_key.append(hook)
+
+
 def for_bearer(header_value: str | bytes | None, act: Act) -> Principal:
     """The holder of an API key: `header_value` is the whole Authorization header. One query.
 
@@ -109,6 +122,9 @@ def for_bearer(header_value: str | bytes | None, act: Act) -> Principal:
     """
     found = api_keys.find(header_value)
     if found is None:
+        text = header_value.decode("latin-1") if isinstance(header_value, bytes) else header_value
+        for hook in _on_unknown_key if text else ():
+            hook(text or "")
         raise Unauthenticated
     key, creator_role = found
     role = min(Role(key.role), creator_role, key=rank)

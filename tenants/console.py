@@ -46,8 +46,19 @@ class Todo:
     optional: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line above every page of the console, with a way to what it is about; `tone` is that of the component."""
+
+    text: str
+    url: str
+    action: str
+    tone: str = "stop"
+
+
 _sections: dict[str, Section] = {}
 _todos: dict[str, Todo] = {}
+_notices: list[Callable[[Principal], Notice | None]] = []
 
 
 def register(section: Section) -> None:
@@ -95,6 +106,17 @@ def todos_for(principal: Principal) -> list[dict[str, Any]]:
     return lines
 
 
+def register_notice(ask: Callable[[Principal], Notice | None]) -> None:
+    """Ask `ask` on each page of the console; called from an app's `AppConfig.ready`."""
+    if ask not in _notices:
+        _notices.append(ask)
+
+
+def notices_for(principal: Principal, path: str) -> list[Notice]:
+    """What is to be said above a page, but on the pages that it leads to."""
+    return [notice for ask in _notices if (notice := ask(principal)) and not path.startswith(notice.url)]
+
+
 def context(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `console_groups`, `tenant`, `principal`, `workspaces`; each is asked for only when used.
 
@@ -105,6 +127,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "principal": SimpleLazyObject(look),
         "tenant": SimpleLazyObject(lambda: principal.tenant if (principal := look()) else None),
         "console_groups": lambda: groups_for(principal, request.path) if (principal := look()) else [],
+        "console_notices": lambda: notices_for(principal, request.path) if (principal := look()) else [],
         "workspaces": lambda: _workspaces(request),
     }
 

@@ -40,6 +40,10 @@ class DerivedKeys:
                     return key.secret
             raise
 
+    def ids(self) -> set[int]:
+        """The numbers of all that `by_id` knows."""
+        return {key.id for key in (*server_keys.all(), *self._retired())}
+
     def keep(self, key_ids: Collection[int]) -> None:
         """Write down the keys of these server keys, which are about to go. Once more does no harm."""
         known = {key.id for key in self._retired()}

@@ -4,20 +4,24 @@ from typing import Any
 
 from celery.signals import worker_init
 
-from tenants import console, onboarding
+from tenants import access, console, onboarding
 from tenants.access import Act
 from tenants.console import Section, Todo
 from tenants.models import Tenant
 from tenants.onboarding import Step
 from vault import compartments, memory
 from vault.models import VaultEntry
-from vault.pages import start
+from vault.pages import start, tripwires
+from vault.tripwires import doors
 
 
 def register_all() -> None:
     worker_init.connect(_harden, dispatch_uid="vault.harden")
     console.register(Section("vault", "Vault", "Vault", "vault", "vault", Act.READ, 110))
     console.register(Section("denysh", "deny.sh", "Vault", "lock", "denysh", Act.READ, 140))
+    console.register(Section("tripwires", "Tripwires", "Vault", "bell", "tripwires", Act.VAULT_WRITE, 150))
+    console.register_notice(tripwires.notice)
+    access.on_unknown_key(doors.unknown_key)
     console.register_todo(Todo("vault", 10, _missing))
     onboarding.register(Step(start.STEP, "Set the vault password", 20, "start_vault", compartments.exists))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
 
-from chat import ledger
+from chat import ledger, tripwires
 from chat.ledger import Claim, Late
 from chat.models import CallState, ToolCall
 from chat.tools import arguments, definition, http, outcome, projection, sweep
@@ -23,6 +23,8 @@ from chat.tools.errors import Stopped, ToolError
 from tenants import audit
 from vault import credentials
 from vault.errors import Busy, CredentialNotFound, SourceFailed, Unavailable, VaultError, VaultLocked
+from vault.tripwires import armed
+from vault.tripwires.armed import Armed
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ def _perform(claim: Claim) -> _Ending:
             raise ToolError("denied", reason="the call was changed after it was made")
         tool = definition.from_stored(call.tool_version.definition)
         args = arguments.validate(tool, call.args)
+        watched = armed.of(call.tenant)
+        tripwires.of_call(watched, call, tool, args)  # before a credential is opened for nothing
         credential = _credential(claim, tool)
         secret = sweep.secret_part(credential, tool.credential.place) if tool.credential and credential else b""
         outgoing = http.prepare(tool, args, credential, idempotency_key=call.idempotency_key)
@@ -69,10 +73,10 @@ def _perform(claim: Claim) -> _Ending:
             return _Ending(CallState.FAILED, outcome.failure(withheld), "arguments")
     except ToolError as error:
         return _Ending(CallState.FAILED, outcome.failure(error))
-    return _send(claim, tool, outgoing, secret)
+    return _send(claim, tool, outgoing, secret, watched)
 
 
-def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: bytes) -> _Ending:
+def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: bytes, watched: Armed | None) -> _Ending:
     started = time.monotonic()  # before the claim is looked at, so that a process held up behind it sends nothing late
     detail: dict[str, object] = {"method": outgoing.method, "host": outgoing.host}
     if tool.credential:
@@ -88,7 +92,8 @@ def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: b
     try:
         exchange = http.send(outgoing, should_stop=_Watch(claim), started=started)
         request |= {"status": exchange.status, "duration_ms": exchange.duration_ms}
-        result = outcome.success(projection.project(tool.result, exchange.body, exchange.status), request)
+        narrowed = projection.project(tool.result, exchange.body, exchange.status)
+        result = outcome.success(tripwires.with_planted(watched, tool.name, narrowed), request)
     except Stopped as error:
         lost = outgoing.once
         state = CallState.UNKNOWN if lost else CallState.FAILED

@@ -19,6 +19,9 @@ from tenants import access
 from tenants.access import Act, Principal
 from vault import limits
 from vault.errors import Busy, CredentialNotFound, VaultError
+from vault.models import Sighting
+from vault.tripwires import sightings
+from vault.tripwires.sightings import Where, Who
 
 MAX_BODY = 512 * 1024  # bytes; the largest ciphertext and its control data, in hex, with room
 NOT_FOUND = "No such vault item."
@@ -50,7 +53,10 @@ def door(act: Act, kind: Kind) -> Callable[[Handler], Endpoint]:
     def wrap(handler: Handler) -> Endpoint:
         async def handle(request: Request) -> Response:
             try:
-                return await handler(request, await db.run(_admit, request.headers.getlist("authorization"), act, kind))
+                principal = await db.run(_admit, request.headers.getlist("authorization"), act, kind)
+                request.state.principal, request.state.route = principal, handler.__name__.replace("_", " ")
+                await look(request, [request.url.path, request.url.query])
+                return await handler(request, principal)
             except Refusal as refusal:
                 return answer({"error": str(refusal)}, refusal.status, refusal.headers)
             except PermissionDenied as denied:
@@ -98,7 +104,20 @@ async def body(request: Request) -> dict[str, Any]:
         raise Refusal(400, "The body is not valid JSON.") from None
     if not isinstance(found, dict):
         raise Refusal(400, "The body must be a JSON object.")
+    # The shortest first: a ciphertext must not use up what is looked at.
+    await look(request, sorted((value for value in found.values() if isinstance(value, str)), key=len))
     return found
+
+
+async def look(request: Request, texts: list[str]) -> None:
+    """Look for the workspace's honeytokens in what came, or in what goes back. The answer does not depend on it.
+
+    Not for what is put into the vault: see `vault.tripwires.tokens`.
+    """
+    principal: Principal = request.state.principal
+    if principal.tenant.armed_tripwires:
+        where = Where(Sighting.Place.DENYSH, request.state.route)
+        await db.run(sightings.look, principal.tenant, texts, Who.of(principal), where)
 
 
 def text(fields: dict[str, Any], *names: str, longest: int, required: bool = True) -> str:

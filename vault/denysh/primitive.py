@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from tenants.access import Act, Principal
 from vault import derivation
-from vault.denysh.door import Kind, Refusal, answer, binary, body, door, text
+from vault.denysh.door import Kind, Refusal, answer, binary, body, door, look, text
 
 LONGEST = 64 * 1024  # bytes of a message
 _CIPHERTEXT = LONGEST + deny_sh.HEADER_LENGTH + deny_sh.LENGTH_PREFIX
@@ -40,8 +40,9 @@ async def decrypt(request: Request, principal: Principal) -> Response:
     fields = await body(request)
     control = binary(fields, "controlData", "controlDataHex", longest=_CIPHERTEXT)
     ciphertext = binary(fields, "ciphertext", "ciphertextHex", longest=_CIPHERTEXT)
-    message = await _run(deny_sh.decrypt, ciphertext, *_passwords(fields), control)
-    return answer({"message": message.decode(errors="replace")})
+    message = (await _run(deny_sh.decrypt, ciphertext, *_passwords(fields), control)).decode(errors="replace")
+    await look(request, [message])
+    return answer({"message": message})
 
 
 @door(Act.CHAT, Kind.CRYPTO)

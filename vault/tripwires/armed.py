@@ -22,10 +22,8 @@ class Armed:
 
     def seen_in(self, texts: Iterable[str]) -> list[Honeytoken]:
         """The honeytokens that stand in any of the texts, in any dress that `vault.tripwires.search` sees through."""
-        found: dict[str, Honeytoken] = {}
-        for text in texts:
-            found |= {name: self._tokens[name] for name in self._watch.names_in(text)}
-        return list(found.values())
+        found = self._watch.names_in(texts)
+        return [token for name, token in self._tokens.items() if name in found]
 
     def instructions(self) -> str:
         """What goes to the model behind the instructions of every turn."""

@@ -19,9 +19,10 @@ from vault.sealing import derive
 _KEYS = DerivedKeys(
     b"deny-web/v1/tripwire",
     file="tripwire_keys",
-    heading="# deny_web tripwire keys of retired server keys. Without them, honeytokens of their day are not seen.",
+    heading="# deny_web tripwire keys of retired server keys. What was armed under one is told by it alone.",
 )
 keep = _KEYS.keep
+known_ids = _KEYS.ids
 
 
 def current_id() -> int:

@@ -73,6 +73,10 @@ def digest(key: bytes, form: str) -> str:
     return hmac.digest(key, form.encode(), "sha256").hex()
 
 
+def same(first: str, second: str) -> bool:
+    return hmac.compare_digest(first, second)
+
+
 def bucket(key_id: int, form: str) -> int:
     """16 bits: too few to link two workspaces' honeytokens, enough to leave few rows to try."""
     return int.from_bytes(hmac.digest(keys.of_buckets(key_id), form.encode(), "sha256")[:2], "big")

@@ -8,9 +8,10 @@ common form and the marks themselves. Then a window of each length slides over i
 Few windows are: a mark knows where its first digit stands, so a window has to have its own there. Ordinary words have
 no digits at all.
 
-The work on one text is bounded: the first `LONGEST` characters, and `MOST` hashes. What is behind that is not looked
-at, and what is met last is what was decoded. Not found are also: a part of a value, a value in several pieces with
-other words between them, encryption, compression, another alphabet (Base32, Morse), a telling in a sentence.
+The work is bounded: of all texts that are looked at together the first `LONGEST` characters, and `MOST` hashes. What is
+behind that is not looked at; in each text what was decoded comes last. Not found are also: a part of a value, a value
+in several pieces with other words between them, encryption, compression, another alphabet (Base32, Morse), a telling in
+a sentence.
 """
 
 import base64
@@ -25,8 +26,8 @@ from vault import disguises
 from vault.tripwires import marks
 from vault.tripwires.marks import Mark
 
-LONGEST = 256 * 1024  # characters of a text that are looked at
-MOST = 50_000  # hashes for one text; 1.5 µs each
+LONGEST = 128 * 1024  # characters; at the worst 0.2 s of work
+MOST = 40_000  # hashes, 1.5 µs each
 DEPTH = 3  # encodings over one another
 _MOST_VIEWS = 200
 _PART = r"[A-Za-z0-9+/_-]"
@@ -46,12 +47,12 @@ class Watch:
     def add(self, key: bytes, mark: Mark, name: str) -> None:
         self._wanted.setdefault((key, mark.length, mark.first), {})[mark.digest] = name
 
-    def names_in(self, text: str) -> set[str]:
-        """The names of all that stands in `text`."""
+    def names_in(self, texts: Iterable[str]) -> set[str]:
+        """The names of all that stands in one of `texts`."""
         if not self._wanted:
             return set()
         found, left = set[str](), _Budget(MOST)
-        for form in _forms(text[:LONGEST]):
+        for form in (form for text in _cut(texts) for form in _forms(text)):
             digits = [match.start() for match in _DIGITS.finditer(form)]
             for (key, length, first), names in self._wanted.items():
                 for start in _starts(len(form), length, first, digits):
@@ -72,6 +73,15 @@ class _Budget:
         return self.left >= 0
 
 
+def _cut(texts: Iterable[str]) -> Iterator[str]:
+    left = LONGEST
+    for text in texts:
+        if left <= 0:
+            return
+        yield text[:left]
+        left -= len(text)
+
+
 def _starts(size: int, length: int, first: int, digits: list[int]) -> Iterable[int]:
     """Where a window can begin: its first digit stands at `first`, or it has none."""
     if first < 0:
@@ -80,7 +90,7 @@ def _starts(size: int, length: int, first: int, digits: list[int]) -> Iterable[i
             for start in range(size - length + 1)
             if (at := bisect_left(digits, start)) == len(digits) or digits[at] >= start + length
         )
-    before = [-1, *digits[:-1]]
+    before = [-1, *digits][:-1]
     return (
         digit - first
         for digit, last in zip(digits, before, strict=True)

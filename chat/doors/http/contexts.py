@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import accounts, compaction, context, creation, hosting, metering, narrowing, offers, params
+from chat import accounts, compaction, context, creation, hosting, metering, narrowing, offers, params, tripwires
 from chat.doors.http.door import answer, door, json_object
 from chat.envelope import cost_of
 from chat.errors import ApiError, bad_request
@@ -71,6 +71,8 @@ def _context(principal: Principal, create: Create) -> tuple[Upstream, list[dict[
     tenant = principal.tenant.id
     parent = creation.parent_of(principal, create)
     items = context.resolve_references(principal, create.input)
+    if principal.tenant.armed_tripwires:
+        tripwires.of_input(principal, create.input, create.request.get("instructions"), detail="API")
     history = context.of_chain(tenant, parent.pk if parent else None) + context.of_input(items)
     return source, context.answered(compaction.opened(tenant, history))
 
