@@ -6,10 +6,18 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from chat.models import Conversation
+from chat.tools import actions
+from tenants import access
 from tenants.models import User
 from tests.cast import Cast
 from tests.denysh_cast import PASSWORD
+from tests.test_chatpage_transcript import add_turn
+from tests.vault_cast import FIRST
+from tests.workspace import tool
+from vault import compartments
 from vault.denysh import items, sealing, server
 from vault.denysh.sealing import Sealed
 from vault.models import SealedItem
@@ -100,6 +108,26 @@ def test_a_server_is_named_kept_and_given_up(cast: Cast, settings: Any) -> None:
     assert (found.key, found.password) == (KEY, PASSWORD)
     alice.post(url("denysh_disconnect"))
     assert server.named(cast.acme) is None
+
+
+def test_pages_say_that_the_server_gives_the_credentials_and_not_the_vault(cast: Cast) -> None:
+    compartments.create(cast.acme, FIRST, actor="operator")
+    actions.load_tools(cast.acme, [tool("https://api.example.com")], actor=cast.owner)
+    row = Conversation.objects.create(tenant=cast.acme, created_by=cast.alice, title="Mine", changed_at=timezone.now())
+    refused: dict[str, Any] = {"type": "mcp_call", "id": "mcp_1", "name": "get_invoice", "status": "failed"}
+    refused["error"] = {"content": {"error": "vault_locked", "status": 423}}
+    add_turn(row, "Hello?", refused)
+    alice, chat = of(cast.alice), f"/t/acme/chat/{row.pk}/"
+    locked, of_server = "Vault locked", "The deny.sh server refused its key"
+    shown = [alice.get(address).content.decode() for address in (chat, "/t/acme/console/tools/named/get_invoice/")]
+    assert (locked in shown[0], of_server in shown[0], 'id="unlock"' in shown[0]) == (True, False, True)
+    assert "The vault is locked" in shown[1]
+    server.connect("http://127.0.0.1:9/api", key=KEY, password=PASSWORD, acting=access.for_slug("acme"))
+    shown = [alice.get(address).content.decode() for address in (chat, "/t/acme/console/tools/named/get_invoice/")]
+    assert (locked in shown[0], of_server in shown[0], 'id="unlock"' in shown[0]) == (False, True, False)
+    assert "Credentials from 127.0.0.1:9" in shown[0]
+    assert "The vault is locked" not in shown[0] + shown[1]
+    assert "Tools do not use this vault" in alice.get("/t/acme/console/vault/").content.decode()
 
 
 def test_a_private_address_is_refused_in_place(cast: Cast) -> None:

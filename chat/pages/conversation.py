@@ -1,6 +1,7 @@
 """The chat page: a new conversation or a stored one, and the two small answers that keep other tabs up to date."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +18,7 @@ from tenants import access
 from tenants.access import Act, Principal
 from tenants.models import Tenant, User
 from vault import leases
+from vault.denysh import server
 
 
 def own(request: HttpRequest, slug: str, conversation_id: str, act: Act = Act.READ) -> tuple[Principal, Conversation]:
@@ -67,17 +69,22 @@ def newest_url(tenant: Tenant, user: User) -> str:
 def _page(request: HttpRequest, principal: Principal, conversation: Conversation | None) -> HttpResponse:
     tenant = principal.tenant
     query = request.GET.get("q", "")
+    denysh = server.named(tenant)
+    turns = transcript.turns(conversation) if conversation else []
+    for call in (part.call for turn in turns for part in turn.parts if denysh and part.call):
+        words.by_denysh(call)
     context = {
         "tenant": tenant,
         "conversation": conversation,
         "days": rail.days(lookup.conversations(principal), query),
         "query": query,
-        "turns": transcript.turns(conversation) if conversation else [],
+        "turns": turns,
         "starters": starters.for_tenant(tenant),
         "demo_passwords": (DEMO_PASSWORD, DEMO_OTHER_PASSWORD) if tenant.demo else (),
-        "words": words.FOR_SCRIPT,
+        "words": words.for_script(bool(denysh)),
         "may_chat": principal.may(Act.CHAT),
-        "may_unlock": principal.may(Act.VAULT_UNLOCK),
+        "may_unlock": principal.may(Act.VAULT_UNLOCK) and not denysh,  # unlocking would change nothing for tools
+        "denysh": urlsplit(denysh.base_url).netloc if denysh else "",
         "may_connect": principal.may(Act.MODELS_WRITE),
         "tool_count": Tool.objects.for_tenant(tenant).filter(enabled=True).count(),
         "lease": leases.current(tenant.id),

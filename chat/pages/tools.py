@@ -17,6 +17,7 @@ from tenants import access
 from tenants.access import Act, Principal
 from tenants.models import Tenant
 from vault import entries, leases
+from vault.denysh import server
 from vault.errors import VaultError
 
 
@@ -64,7 +65,8 @@ def tool(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     if form.is_valid():
         call = actions.try_tool(principal.tenant, name, form.cleaned_data["args"], actor=principal)
         return redirect("tool_call", slug, call.pk)
-    label = one.credential.label if one.credential else ""
+    # A deny.sh server gives the credentials where one is named: neither a label nor a lease here is of any matter then.
+    label = one.credential.label if one.credential and not server.named(principal.tenant) else ""
     context = {
         "tool": found,
         "one": one,

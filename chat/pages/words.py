@@ -85,6 +85,12 @@ STATE_OF_CODE: Final[Words] = {
     "stopped": "stopped",
 }
 
+# The same codes where the workspace keeps its credentials in a deny.sh server, so that no vault is open or locked.
+DENYSH_TOOLS: Final[Words] = {
+    "vault_locked": "The deny.sh server refused its key, or the password opens nothing there. An admin can set both.",
+    "credential_not_found": "The deny.sh server has no item under the tool's label. Store one there, then ask again.",
+}
+
 FOR_SCRIPT: Final[dict[str, Words]] = {
     "failed": FAILED,
     "incomplete": INCOMPLETE,
@@ -93,6 +99,20 @@ FOR_SCRIPT: Final[dict[str, Words]] = {
     "approvals": APPROVALS,
     "page": PAGE,
 }
+
+
+def for_script(denysh: bool) -> dict[str, Words]:
+    """All of it, for the page's script."""
+    if not denysh:
+        return FOR_SCRIPT
+    return FOR_SCRIPT | {"tools": TOOLS | DENYSH_TOOLS, "states": STATE_OF_CODE | {"vault_locked": "failed"}}
+
+
+def by_denysh(call: dict[str, Any]) -> None:
+    """Let a tool call's card say what lacked at the deny.sh server, where it speaks of the vault here."""
+    for code, sentence in DENYSH_TOOLS.items():
+        if call["reason"] == TOOLS[code]:
+            call |= {"reason": sentence, "state": "failed"}
 
 
 def say(words: Words, name: object) -> str:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tenants import access
 from tenants.access import Act, Principal
 from vault import compartments, entries, leases, limits
+from vault.denysh import server
 from vault.errors import Unavailable, VaultError
 from vault.pages import refusals
 from vault.pages.forms import CreateForm, UnlockForm
@@ -72,6 +73,7 @@ def page(
         "lease": lease,
         "reachable": reachable,
         "entries": entries.list(tenant),
+        "denysh": server.named(tenant),
         "may_write": principal.may(Act.VAULT_WRITE),
         "may_unlock": principal.may(Act.VAULT_UNLOCK),
         "create_form": create_form or CreateForm(),
