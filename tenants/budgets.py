@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, DateField, F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from tenants import money
 from tenants.access import Principal
 from tenants.models import Budget, Reservation
+
+_NUMBER = BigIntegerField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def settle(tenant_id: uuid.UUID, response_id: str, amount: Amount | None) -> Non
                 spent = row.amount if amount is None else amount.of(row.budget.unit)
                 start = row.budget.start(now)
                 Budget.objects.filter(pk=row.budget_id).update(
-                    reserved=Greatest(F("reserved") - row.amount, Value(0)),
+                    reserved=Greatest(F("reserved") - row.amount, Value(0), output_field=_NUMBER),
                     spent=_spent(start) + spent,
                     period_start=_later(start),
                 )
@@ -141,12 +143,12 @@ def _take(budget: Budget, wanted: int, now: datetime) -> None:
 
 
 def _spent(start: object) -> Case:
-    return Case(When(period_start__lt=start, then=Value(0)), default=F("spent"))
+    return Case(When(period_start__lt=start, then=Value(0)), default=F("spent"), output_field=_NUMBER)
 
 
 def _later(start: object) -> Case:
     """Never back: another process's clock may be in the new period already."""
-    return Case(When(period_start__lt=start, then=Value(start)), default=F("period_start"))
+    return Case(When(period_start__lt=start, then=Value(start)), default=F("period_start"), output_field=DateField())
 
 
 # --- in words ------------------------------------------------------------------------------------------------------

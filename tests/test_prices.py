@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import PermissionDenied
 
 from tenants import money, prices
 from tenants.models import Price, Role, Tenant
@@ -42,7 +43,9 @@ def test_a_part_of_a_billionth_is_rounded_up() -> None:
     assert Rate(1, 1, 1).cost(1_000_001, 0, 0) == 2
 
 
-@pytest.mark.parametrize(("amount", "told"), [(0, "0"), (money.NANO, "1"), (1, "0.000000001"), (12_340_000_000, "12.34")])
+@pytest.mark.parametrize(
+    ("amount", "told"), [(0, "0"), (money.NANO, "1"), (1, "0.000000001"), (12_340_000_000, "12.34")]
+)
 def test_dollars_are_exact(amount: int, told: str) -> None:
     assert money.dollars(amount) == told
 
@@ -111,7 +114,8 @@ def test_prices_load_from_json(cast: Cast) -> None:
     "text",
     [
         "", "[]", "{}", "1", '{"a": 1}', '{"a": {"input": 1}}', '{"a": {"input": 1, "output": "x"}}',
-        '{"a": {"input": 1, "output": true}}', '{"a": {"input": 1, "output": null}}', '{"a": {"input": NaN, "output": 1}}',
+        '{"a": {"input": 1, "output": true}}', '{"a": {"input": 1, "output": null}}',
+        '{"a": {"input": NaN, "output": 1}}',
         '{"a": {"input": 1, "output": 1, "more": 1}}', "[" * 100_000,
     ],
 )  # fmt: skip
@@ -129,7 +133,5 @@ def test_one_wrong_price_sets_none(cast: Cast, text: str) -> None:
 
 
 def test_a_member_sets_no_price(cast: Cast) -> None:
-    from django.core.exceptions import PermissionDenied
-
     with pytest.raises(PermissionDenied):
         prices.change({"*": own("1", "2")}, acting=cast.principal(cast.bob, Role.MEMBER))
