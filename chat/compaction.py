@@ -6,12 +6,15 @@ through the client and comes back as input: what comes back must be what was mad
 
 import base64
 import binascii
+import contextlib
 import uuid
 from typing import Any
 
+from chat import origins
 from chat.errors import bad_request
+from chat.providers import fallback
 from chat.providers.errors import UpstreamCut
-from chat.providers.stream import events
+from chat.providers.routes import Plan
 from chat.providers.upstream import Upstream
 from deny_web import ids
 from vault import sealed_fields
@@ -28,14 +31,13 @@ _INSTRUCTIONS = (
 
 async def compact(
     tenant_id: uuid.UUID,
-    upstream: Upstream,
-    model: str,
+    plan: Plan,
     history: list[dict[str, Any]],
     instructions: str | None,
     longest: int | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The output items of a compaction, of at most `longest` tokens, and the usage of it. Raises ProviderError."""
-    summary, usage = await _summary(upstream, model, history, instructions, longest)
+    summary, usage = await _summary(plan, history, instructions, longest)
     sealed = sealed_fields.seal(_PURPOSE, tenant_id, summary.encode())
     said = [_message(item) for item in history if item["type"] == "message" and item.get("role") == "user"]
     token = _OURS + base64.urlsafe_b64encode(sealed).decode()
@@ -61,19 +63,25 @@ def _open(tenant_id: uuid.UUID, item: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _summary(
-    upstream: Upstream, model: str, history: list[dict[str, Any]], instructions: str | None, longest: int | None
+    plan: Plan, history: list[dict[str, Any]], instructions: str | None, longest: int | None
 ) -> tuple[str, dict[str, Any]]:
     asked = " ".join(filter(None, (_INSTRUCTIONS, instructions)))
     request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
-    body = {"model": model, "instructions": asked, "input": [*history, request], "store": False}
-    if longest is not None:
-        body["max_output_tokens"] = longest
+    bound = {} if longest is None else {"max_output_tokens": longest}
+
+    async def body_for(upstream: Upstream) -> dict[str, Any]:
+        told = [*(history if upstream is plan.first else origins.foreign(history)), request]
+        model = upstream.named(plan.model)
+        return {"model": model, "instructions": asked, "input": told, "store": False, **bound}
+
     pieces: list[str] = []
-    async for event in events(upstream, body):
-        if event["type"] == "response.output_text.delta":
-            pieces.append(str(event.get("delta", "")))
-        if event["type"] in ("response.completed", "response.incomplete"):
-            return "".join(pieces), event["response"].get("usage") or NO_USAGE
+    async with contextlib.aclosing(await fallback.opened(plan.upstreams, body_for)) as batches:
+        async for batch in batches:
+            for event in batch:
+                if event["type"] == "response.output_text.delta":
+                    pieces.append(str(event.get("delta", "")))
+                if event["type"] in ("response.completed", "response.incomplete"):
+                    return "".join(pieces), event["response"].get("usage") or NO_USAGE
     raise UpstreamCut
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from chat import lookup
+from chat import lookup, origins
 from chat.errors import bad_request
 from chat.models import Item
 from chat.step import SERVER_LABEL
@@ -41,8 +41,8 @@ def chain_ids(tenant_id: uuid.UUID, response_id: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def of_chain(tenant_id: uuid.UUID, response_id: str | None) -> list[dict[str, Any]]:
-    """The upstream input that a response and its ancestors make."""
+def of_chain(tenant_id: uuid.UUID, response_id: str | None, origin: str = "") -> list[dict[str, Any]]:
+    """The input that a response and its ancestors make for the upstream of `origin`."""
     if response_id is None:
         return []
     ids = chain_ids(tenant_id, response_id)
@@ -50,13 +50,13 @@ def of_chain(tenant_id: uuid.UUID, response_id: str | None) -> list[dict[str, An
     by_response: dict[str, list[Item]] = {one: [] for one in ids}
     for row in rows.order_by("direction", "position"):  # "input" sorts before "output"
         by_response[row.response_id].append(row)
-    return [item for one in ids for item in of_items(by_response[one])]
+    return [item for one in ids for item in of_items(by_response[one], origin=origin)]
 
 
-def of_items(rows: Iterable[Item], waiting: Container[str] = ()) -> list[dict[str, Any]]:
+def of_items(rows: Iterable[Item], waiting: Container[str] = (), origin: str = "") -> list[dict[str, Any]]:
     """Stored items in the upstream's terms. A step's tool calls come first, then their outputs, as they came.
 
-    Calls in `waiting` have no output yet.
+    Calls in `waiting` have no output yet. What another upstream than that of `origin` made is told without its seals.
     """
     items: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
@@ -67,7 +67,10 @@ def of_items(rows: Iterable[Item], waiting: Container[str] = ()) -> list[dict[st
         if not _is_ours(row.body):
             items += outputs
             outputs = []
-            items.append(_as_upstream(row.body, row.upstream))
+            maker = row.upstream.get("by") or row.body.get(origins.MARK) or origin
+            item = _as_upstream(row.body, row.upstream)
+            told = item if not origin or maker == origin else origins.translated(item)
+            items += [told] if told is not None else []
             continue
         if kind == "mcp_approval_request" or not row.body.get("approval_request_id"):
             items.append(_call(row.body, row.upstream))
@@ -180,9 +183,9 @@ def resolve_references(principal: Principal, items: list[dict[str, Any]]) -> lis
     return resolved
 
 
-def of_input(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def of_input(items: Iterable[dict[str, Any]], origin: str = "") -> list[dict[str, Any]]:
     """A request's own items in the upstream's terms."""
-    return of_items(Item(body=item, item_id=item.get("id") or "") for item in items)
+    return of_items((Item(body=item, item_id=item.get("id") or "") for item in items), origin=origin)
 
 
 def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import accounts, approvals, compaction, context, lookup, offers, tripwires
+from chat import accounts, approvals, compaction, context, lookup, offers, origins, planning, tripwires
 from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
@@ -14,7 +14,7 @@ from chat.events import EventLog
 from chat.models import Conversation, Door, Item, Response, Status
 from chat.models.response import ENDED
 from chat.params import Create, function_names
-from chat.providers import upstream
+from chat.providers.routes import Plan
 from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
 from tenants.access import Principal
@@ -38,6 +38,7 @@ class Kept:
 
     response_id: str
     context: list[dict[str, Any]]
+    origin: str = ""  # of the upstream that the context is told for
 
 
 def create(
@@ -57,7 +58,8 @@ def create(
     tenant = principal.tenant
     if create.token and (known := _existing(principal, create.token, door)):
         return known
-    source = _upstream(tenant)
+    source = planning.plan(tenant, create.request.get("model"))
+    origin = source.first.origin
     if create.previous_response_id and create.conversation and door is not Door.BROWSER:
         raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
     continued = kept if kept is not None and create.previous_response_id == kept.response_id else None
@@ -70,8 +72,8 @@ def create(
         if create.token and (known := _existing(principal, create.token, door)):
             return known
         raise
-    history = continued.context if continued else context.of_chain(tenant.id, row.parent_id)
-    history = compaction.opened(tenant.id, history + context.of_items(rows))
+    history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin)
+    history = compaction.opened(tenant.id, history + context.of_items(rows, origin=origin))
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
     if turn.armed is not None:
@@ -86,13 +88,8 @@ def create(
     return turn
 
 
-def _upstream(tenant: Tenant) -> upstream.Upstream:
-    try:
-        return upstream.for_tenant(tenant)
-    except upstream.NoUpstream:
-        raise ApiError(
-            409, "This workspace has no model yet. An admin can connect one under Models.", code="no_upstream"
-        ) from None
+def _kept(continued: Kept, origin: str) -> list[dict[str, Any]]:
+    return continued.context if continued.origin == origin else origins.foreign(continued.context)
 
 
 def _store(
@@ -160,7 +157,7 @@ def _is_unwritten(row: Response) -> bool:
 def live_turn(
     row: Response,
     tenant: Tenant,
-    source: upstream.Upstream,
+    source: Plan,
     history: list[dict[str, Any]],
     offered: dict[str, Offer],
     *,
@@ -176,7 +173,8 @@ def live_turn(
         request=row.request,
         envelope=envelope(row, source.model),
         conversation_id=row.conversation_id,
-        upstream=source,
+        upstream=source.first,
+        choices=source.upstreams,
         offers=offered,
         client_functions=frozenset(function_names(row.request.get("tools") or [])),
         caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),

@@ -9,14 +9,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import accounts, approvals, calls, commits, context, ledger, tripwires, usage
+from chat import accounts, approvals, asking, calls, commits, context, ledger, tripwires, usage
 from chat.approvals import Decided
 from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
 from chat.models import Door, Status
 from chat.params import upstream_parameters
 from chat.providers.errors import ProviderError
-from chat.providers.stream import stream
 from chat.step import Step, mcp_call
 from chat.turn import LastStep, Turn
 from deny_web import db
@@ -138,11 +137,8 @@ async def _steps(turn: Turn) -> None:
 
 
 async def _stream(turn: Turn) -> Step:
-    body = _body(turn)
-    if turn.account.reserved is not None:
-        await db.run(accounts.cover, turn, body)
     step = turn.streaming = Step(turn)
-    async with contextlib.aclosing(stream(turn.upstream, body)) as batches:
+    async with contextlib.aclosing(await asking.ask(turn, _covered)) as batches:
         async for batch in batches:
             for event in batch:
                 step.feed(event)
@@ -158,9 +154,17 @@ async def _stream(turn: Turn) -> Step:
     return step
 
 
+async def _covered(turn: Turn) -> dict[str, Any]:
+    """The step's request, held to what its budget covers."""
+    body = _body(turn)
+    if turn.account.reserved is not None:
+        await db.run(accounts.cover, turn, body)
+    return body
+
+
 def _body(turn: Turn) -> dict[str, Any]:
     body = upstream_parameters(turn.request)
-    body["model"] = turn.request.get("model") or turn.upstream.model
+    body["model"] = turn.upstream.named(turn.envelope["model"])
     body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
     calls.put_tools(turn, body)

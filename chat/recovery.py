@@ -10,12 +10,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat import accounts, approvals, compaction, context, creation, engine, ledger, offers
+from chat import accounts, approvals, compaction, context, creation, engine, ledger, offers, planning
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
 from chat.output import Output
-from chat.providers import upstream
 from chat.step import SERVER_LABEL
 from chat.turn import Resume, Turn
 from deny_web import db
@@ -100,10 +99,12 @@ def _rebuild(row: Response) -> Turn:
     rows = list(row.items.order_by("direction", "position"))
     outputs = [one for one in rows if one.direction == Item.Direction.OUTPUT]
     waiting = {one.item_id: one.position for one in outputs if _is_waiting(one)}
-    history = context.of_chain(row.tenant_id, row.parent_id)
-    history += context.of_items([one for one in rows if not one.abandoned], waiting)
+    source = planning.still(row)
+    origin = source.first.origin
+    history = context.of_chain(row.tenant_id, row.parent_id, origin)
+    history += context.of_items([one for one in rows if not one.abandoned], waiting, origin)
     history = compaction.opened(row.tenant_id, history)
-    turn = creation.live_turn(row, row.tenant, upstream.for_tenant(row.tenant), history, offers.still(row))
+    turn = creation.live_turn(row, row.tenant, source, history, offers.still(row))
     turn.usage = row.usage
     accounts.resumed(turn, row)
     turn.fresh = row.last_seq < 0

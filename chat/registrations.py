@@ -8,7 +8,7 @@ from channels.layers import get_channel_layer
 
 from chat import key_rotation, offers
 from chat.demo import seed
-from chat.models import Provider, Tool, ToolVersion
+from chat.models import Provider, RouteTable, Tool, ToolVersion
 from chat.pages import conversation, models, tool_start, tools
 from deny_web import loop, recent
 from tenants import console, key_tools, onboarding
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def register() -> None:
-    for model in (Provider, Tool, ToolVersion):
+    for model in (RouteTable, Tool, ToolVersion):
         recent.watch(model._meta.db_table)
     lease_changed.connect(_ring_sockets, dispatch_uid="chat.lease_changed")
     seed.register()

@@ -6,7 +6,8 @@ turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make e
 
 from typing import Any
 
-from chat.providers.errors import ProviderError, UpstreamCut, UpstreamLimited, UpstreamMalformed, UpstreamRefused
+from chat import origins
+from chat.providers.errors import UpstreamCut, UpstreamMalformed, told
 from chat.turn import Turn
 from deny_web import ids
 
@@ -64,7 +65,7 @@ class Step:
             elif kind in _ENDINGS:
                 self._end(kind, event["response"])
             elif kind == "error":
-                raise _told(event.get("error") or event)
+                raise told(event.get("error") or event)
             else:
                 self.turn.emit(event)
         except (KeyError, TypeError, AttributeError, IndexError):
@@ -105,7 +106,8 @@ class Step:
         prefix = "mcpr" if asked else "mcp" if ours else _PREFIXES.get(kind, "item")
         slot = Slot(ids.new(prefix), index, item if ours else None, asked)
         self._slots[upstream_index] = slot
-        self.turn.upstream_names[index] = {"id": item.get("id"), "call_id": item.get("call_id")}
+        names = {"id": item.get("id"), "call_id": item.get("call_id"), "by": self.turn.upstream.origin}
+        self.turn.upstream_names[index] = names
         self.turn.emit({"type": "response.output_item.added", "output_index": index, "item": self._renamed(slot, item)})
         return slot
 
@@ -142,6 +144,8 @@ class Step:
         if sealed and "reasoning.encrypted_content" not in asked:
             del item["encrypted_content"]
             self.turn.upstream_names[index]["encrypted_content"] = sealed
+        elif sealed and len(self.turn.choices) > 1:
+            item[origins.MARK] = self.turn.upstream.origin  # a client that keeps the chain itself sends it back
         return item
 
     def _end(self, kind: str, response: dict[str, Any]) -> None:
@@ -149,7 +153,7 @@ class Step:
         self.upstream_id = response.get("id") or self.upstream_id
         self.usage = response.get("usage")
         if kind == "response.failed":
-            raise _told(response.get("error") or {})
+            raise told(response.get("error") or {})
         if kind == "response.incomplete":
             self.incomplete = response.get("incomplete_details") or {"reason": "max_output_tokens"}
         for index, item in enumerate(response.get("output") or []):
@@ -182,13 +186,3 @@ def approval_request(item_id: str, name: str, arguments: str, request: dict[str,
         "arguments": arguments,
         "deny_web:request": request,
     }
-
-
-def _told(error: dict[str, Any]) -> ProviderError:
-    # The upstream's code is an enumeration and safe to act on; its words are not ours to repeat.
-    code = error.get("code")
-    if code == "rate_limit_exceeded":
-        return UpstreamLimited()
-    if code in ("invalid_prompt", "invalid_image", "context_length_exceeded"):
-        return UpstreamRefused()
-    return ProviderError()

@@ -71,13 +71,14 @@ class Turn:
     request: dict[str, Any]
     envelope: dict[str, Any]
     conversation_id: str | None
-    upstream: Upstream
+    upstream: Upstream  # the one that answers; another one takes its place when it does not begin to
     offers: dict[str, Offer]
     client_functions: frozenset[str]
     caps: Caps
     context: list[dict[str, Any]]
     log: EventLog
     account: Account = field(default_factory=Account)
+    choices: tuple[Upstream, ...] = ()  # all that may be asked, in their order
     output: Output = field(default_factory=Output)
     upstream_names: dict[int, dict[str, Any]] = field(default_factory=dict)  # by output index
     abandoned: set[int] = field(default_factory=set)

@@ -174,7 +174,7 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         """Before the ending is sent, since the client may send its next message at once."""
         self.follows.pop(response_id, None)
         if turn is not None and not turn.stored and frame.type in ("response.completed", "response.incomplete"):
-            self.kept = Kept(response_id, turn.context)
+            self.kept = Kept(response_id, turn.context, turn.upstream.origin)
 
     async def _send_frame(self, frame: Frame, tail: bytes) -> None:
         text = (frame.data[:-1] + tail).decode()

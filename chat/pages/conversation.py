@@ -101,4 +101,4 @@ def _model(principal: Principal) -> dict[str, Any]:
         source = upstream.for_tenant(principal.tenant)
     except upstream.NoUpstream:
         return {"model": "", "is_demo": False}
-    return {"model": source.model, "is_demo": source.name == "demo"}
+    return {"model": source.model, "is_demo": source.kind == upstream.DEMO}

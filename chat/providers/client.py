@@ -13,13 +13,17 @@ import httpx2
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from chat.providers import credentials
+from chat.providers.credentials import Signer
 from chat.providers.errors import (
     ProviderError,
+    UpstreamForbidden,
     UpstreamKeyRefused,
     UpstreamLimited,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnavailable,
+    UpstreamUnfit,
 )
 from chat.providers.upstream import Upstream
 from tenants import addresses
@@ -29,9 +33,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 MAX_RETRIES = 3  # before the first byte, never after
-CONNECT_SECONDS = 10.0
-GAP_SECONDS = 300.0  # the longest pause between two reads
-TIMEOUT = httpx2.Timeout(connect=CONNECT_SECONDS, read=GAP_SECONDS, write=60.0, pool=10.0)
+TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=10.0)  # of the calls off the hot path
 _CLIENTS_KEPT = 64
 
 
@@ -44,13 +46,16 @@ class Client:
     url: URL
     headers: CIMultiDictProxy[str]
     timeout: aiohttp.ClientTimeout
+    signer: Signer | None  # for upstreams whose every request is signed anew
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[object, ...], Client]] = WeakKeyDictionary()
 
 
 def client(upstream: Upstream) -> Client:
-    """The client of an upstream: one for each event loop and each version of its settings. Raises UpstreamRefused."""
+    """The client of an upstream: one for each event loop and each version of its settings. Raises UpstreamUnfit."""
+    if not upstream.base_url:
+        raise UpstreamUnfit("No upstream of this workspace answers for this model any more.")
     _refuse_private(upstream)
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     found = clients.pop(upstream.identity, None)
@@ -69,14 +74,13 @@ async def close() -> None:
 
 
 def _make(upstream: Upstream) -> Client:
-    from openai import AsyncOpenAI, DefaultAioHttpClient
+    from openai import DefaultAioHttpClient
     from openai._vendor.httpx_aiohttp import AiohttpTransport  # not public: the one way to hand it a connector
 
     session = _session(upstream)
     transport = AiohttpTransport(client=session)
-    sdk = AsyncOpenAI(
-        api_key=upstream.key,
-        base_url=upstream.base_url,
+    sdk = credentials.sdk(
+        upstream,
         default_headers=dict(upstream.headers),
         max_retries=MAX_RETRIES,
         timeout=TIMEOUT,
@@ -87,12 +91,15 @@ def _make(upstream: Upstream) -> Client:
     )
     named = {**sdk.default_headers, **sdk.auth_headers, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
     headers = CIMultiDict({name: value for name, value in named.items() if isinstance(value, str) and value})
+    waits = upstream.timeouts
     return Client(
         sdk,
         session,
         URL(f"{upstream.base_url.rstrip('/')}/responses"),
         CIMultiDictProxy(headers),
-        aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=GAP_SECONDS),
+        # The longer one of both; where the gap is the shorter one, `watch` keeps it.
+        aiohttp.ClientTimeout(total=None, sock_connect=waits.connect, sock_read=max(waits.gap, waits.first_byte)),
+        credentials.signer(upstream, sdk),
     )
 
 
@@ -119,7 +126,7 @@ def _refuse_private(upstream: Upstream) -> None:
 
 def not_allowed(refused: AddressRefused) -> UpstreamRefused:
     """The error of an address that this server may not call."""
-    return UpstreamRefused(
+    return UpstreamUnfit(
         f"This server may not call it: {refused.sentence}. An operator can allow it in TOOL_ALLOWED_HOSTS."
     )
 
@@ -134,7 +141,7 @@ async def models(upstream: Upstream) -> list[str]:
         raise of_status(error.status_code, error.response.headers.get("retry-after")) from None
     except openai.APITimeoutError:
         raise UpstreamTimeout from None
-    except openai.APIError:
+    except openai.OpenAIError:
         raise UpstreamUnavailable from None
     return [model.id for model in page.data]
 
@@ -146,19 +153,25 @@ async def count_tokens(upstream: Upstream, body: dict[str, Any]) -> int | None:
     one = client(upstream).sdk.with_options(max_retries=0, timeout=10)
     try:
         return (await one.responses.input_tokens.count(extra_body=body)).input_tokens
-    except (openai.APIError, AttributeError, ValueError):
+    except (openai.OpenAIError, AttributeError, ValueError):
         return None
 
 
 def of_status(status: int, retry_after: str | None) -> ProviderError:
     """The error of an upstream's HTTP status; never its words."""
-    if status in (401, 403):
+    if status == 401:
         return UpstreamKeyRefused()
-    if status == 429:
+    if status == 403:
+        return UpstreamForbidden()
+    if status in (402, 429):
         return UpstreamLimited(retry_after=seconds(retry_after))
     if status == 404:
-        return UpstreamRefused("The upstream does not know this model or address.", status=404)
-    if 300 <= status < 500:
+        return UpstreamUnfit("The upstream does not know this model or address.", status=404)
+    if status == 408:
+        return UpstreamTimeout()
+    if status < 400:
+        return UpstreamUnfit("The upstream's address leads elsewhere. An admin can mend it under Models.")
+    if status < 500:
         return UpstreamRefused(status=status if status in (400, 409, 413, 422) else 400)
     return UpstreamUnavailable()
 

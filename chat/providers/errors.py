@@ -1,14 +1,23 @@
 """What can go wrong with an upstream, in this API's own words.
 
-ProviderError
-├── UpstreamRefused     it answered with a 4xx: our request, key or model
-├── UpstreamLimited     429 after all retries
-├── UpstreamUnavailable 5xx, no connection, or no first byte in time, after all retries
-├── UpstreamCut         the stream broke off, stalled, or ended without an ending
-└── UpstreamMalformed   the stream is not what the Responses API says
+ProviderError            it said that it failed, and not in which way
+├── UpstreamRefused      it answered with a 4xx: our request
+│   ├── UpstreamUnfit    it does not know the model or the address, or may not be called: another one may do
+│   └── UpstreamKeyRefused
+│       └── UpstreamForbidden  the key opens it, and not for this
+├── UpstreamLimited      429 after all retries
+├── UpstreamUnavailable  5xx, no connection, after all retries
+│   └── UpstreamTimeout  no connection, no first event, a pause, or no end, within its time
+├── UpstreamCut          the stream broke off, or ended without an ending
+└── UpstreamMalformed    the stream is not what the Responses API says
 
 None of them carries the upstream's words, key or address: an error message is where peers leaked keys.
+
+`falls_over`: before the first event the next upstream is asked instead. `counts`: a sign of the upstream's health, and
+not of one request, which could otherwise put it out of use for everybody in the workspace.
 """
+
+from typing import Any
 
 
 class ProviderError(Exception):
@@ -16,6 +25,8 @@ class ProviderError(Exception):
     code = "upstream_error"
     type = "server_error"
     sentence = "The upstream model failed."
+    falls_over = True
+    counts = True
 
     def __init__(self, sentence: str | None = None, *, status: int | None = None, retry_after: float | None = None):
         self.sentence = sentence or self.sentence
@@ -32,6 +43,12 @@ class UpstreamRefused(ProviderError):
     code = "upstream_refused"
     type = "invalid_request_error"
     sentence = "The upstream model refused the request."
+    falls_over = False
+    counts = False
+
+
+class UpstreamUnfit(UpstreamRefused):
+    falls_over = True
 
 
 class UpstreamKeyRefused(UpstreamRefused):
@@ -39,6 +56,13 @@ class UpstreamKeyRefused(UpstreamRefused):
     code = "upstream_key_refused"
     type = "server_error"
     sentence = "The upstream refused this workspace's key. An admin can replace it under Models."
+    falls_over = True
+    counts = True
+
+
+class UpstreamForbidden(UpstreamKeyRefused):
+    sentence = "The upstream does not let this workspace's key do this. An admin can replace the key under Models."
+    counts = False
 
 
 class UpstreamLimited(ProviderError):
@@ -68,3 +92,14 @@ class UpstreamCut(ProviderError):
 class UpstreamMalformed(ProviderError):
     code = "upstream_malformed"
     sentence = "The upstream's answer was not in the Responses format."
+
+
+def told(error: dict[str, Any]) -> ProviderError:
+    """The error that an upstream's stream told of."""
+    # Its code is an enumeration and safe to act on; its words are not ours to repeat.
+    code = error.get("code")
+    if code == "rate_limit_exceeded":
+        return UpstreamLimited()
+    if code in ("invalid_prompt", "invalid_image", "context_length_exceeded"):
+        return UpstreamRefused()
+    return ProviderError()

@@ -8,7 +8,7 @@ connections that fail, with backoff, jitter and ``retry-after``; before the firs
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
 
 import aiohttp
@@ -16,32 +16,81 @@ import orjson
 
 from chat.providers import sse
 from chat.providers.client import MAX_RETRIES, Client, client, not_allowed, of_status, seconds
-from chat.providers.errors import ProviderError, UpstreamCut, UpstreamMalformed, UpstreamTimeout, UpstreamUnavailable
+from chat.providers.errors import (
+    ProviderError,
+    UpstreamCut,
+    UpstreamMalformed,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    told,
+)
 from chat.providers.upstream import Upstream
+from chat.providers.watch import Watch
 from tenants.addresses import AddressRefused
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 8.0  # seconds
 _LONGEST_RETRY_AFTER = 60.0  # a longer one is for the client to wait
 
 
-async def stream(upstream: Upstream, body: dict[str, Any]) -> AsyncGenerator[list[dict[str, Any]], None]:
-    """The events of an answer, as decoded, those together that came together. Raises ProviderError."""
-    response = await _answer(client(upstream), orjson.dumps({**body, "stream": True}))
+async def stream(
+    upstream: Upstream, body: dict[str, Any], retries: int = MAX_RETRIES
+) -> AsyncGenerator[list[dict[str, Any]], None]:
+    """The events of an answer, as decoded, those together that came together. Raises ProviderError.
+
+    Before them comes an empty batch, once the first one is here: until then another upstream may be asked instead.
+    """
+    response, deadline = await _answer(upstream, orjson.dumps({**body, "stream": True}), retries)
+    watch = Watch(response, upstream.timeouts) if Watch.needed(upstream.timeouts) else None
     try:
-        if response.content_type == "application/json":  # a server that cannot stream
-            yield [_whole(await response.read())]
-            return
         decoder = sse.Decoder()
-        async for chunk in response.content.iter_any():
+        chunks = response.content.iter_any() if watch is None else watch.chunks(response.content.iter_any())
+        is_whole = response.content_type == "application/json"  # a server that cannot stream
+        async with asyncio.timeout_at(deadline):
+            batch = [_whole(await response.read())] if is_whole else await _first(decoder, chunks)
+        _refuse_failed(batch)
+        yield []
+        yield batch
+        over = is_whole or decoder.done
+        if over:
+            return
+        async for chunk in chunks:
             if batch := decoder.feed(chunk):
                 yield batch
             if decoder.done:
                 return
         decoder.finish()
+    except TimeoutError:
+        raise UpstreamTimeout from None
     except (aiohttp.ClientError, OSError):
-        raise UpstreamCut from None
+        raise UpstreamTimeout if watch is not None and watch.fired else UpstreamCut from None
     finally:
+        if watch is not None:
+            watch.stop()
         response.release()  # back to the pool, if its end has come; else closed, which stops the upstream
+
+
+async def _first(decoder: sse.Decoder, chunks: AsyncIterable[bytes]) -> list[dict[str, Any]]:
+    """The first events. Raises UpstreamCut for an answer without any."""
+    async for chunk in chunks:
+        if batch := decoder.feed(chunk):
+            return batch
+        if decoder.done:
+            break
+    decoder.finish()
+    raise UpstreamCut
+
+
+def _refuse_failed(batch: list[dict[str, Any]]) -> None:
+    """Raises ProviderError where the answer begins with its failure, as some gateways tell of a status."""
+    first = batch[0]
+    if first["type"] == "error":
+        raise told(_mapping(first.get("error")) or first)
+    if first["type"] == "response.failed":
+        raise told(_mapping(_mapping(first.get("response")).get("error")))
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 async def events(upstream: Upstream, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -60,32 +109,46 @@ def _whole(content: bytes) -> dict[str, Any]:
         raise UpstreamMalformed from None
 
 
-async def _answer(to: Client, content: bytes) -> aiohttp.ClientResponse:
-    """A successful answer, its body not yet read."""
+async def _answer(upstream: Upstream, content: bytes, retries: int) -> tuple[aiohttp.ClientResponse, float]:
+    """A successful answer, its body not yet read, and the loop's time by which its first event has to be here."""
+    to = client(upstream)
+    loop = asyncio.get_running_loop()
     attempt = 0
     while True:
         error: ProviderError = UpstreamUnavailable()
         wait: float | None = None
+        deadline = loop.time() + upstream.timeouts.first_byte
         try:
-            response = await to.session.post(
-                to.url, data=content, headers=to.headers, timeout=to.timeout, allow_redirects=False
-            )
+            async with asyncio.timeout_at(deadline) as first_byte:
+                response = await _post(to, content)
         except AddressRefused as refused:  # by the resolver: the name leads to a private address
             raise not_allowed(refused) from None
         except TimeoutError:
             error = UpstreamTimeout()
+            if first_byte.expired():  # whoever waited for that long is not to wait as long again
+                raise error from None
         except (aiohttp.ClientError, OSError):
             pass
         else:
             if response.status == 200:
-                return response
+                return response, deadline
             response.close()
             error, wait = _refused(response)
-        if attempt >= MAX_RETRIES or wait == 0.0:
+        if attempt >= retries or wait == 0.0:
             raise error
         backoff = min(_FIRST_DELAY * 2**attempt, _LONGEST_DELAY) * random.uniform(0.75, 1.0)  # noqa: S311 - jitter
         await asyncio.sleep(wait or backoff)
         attempt += 1
+
+
+async def _post(to: Client, content: bytes) -> aiohttp.ClientResponse:
+    headers = to.headers if to.signer is None else await to.signer.signed(to.url, to.headers, content)
+    response = await to.session.post(to.url, data=content, headers=headers, timeout=to.timeout, allow_redirects=False)
+    if response.status == 401 and to.signer is not None and to.signer.forget(headers):
+        response.close()  # a token that was revoked before its time; the next one is asked for
+        headers = await to.signer.signed(to.url, to.headers, content)
+        return await to.session.post(to.url, data=content, headers=headers, timeout=to.timeout, allow_redirects=False)
+    return response
 
 
 def _refused(response: aiohttp.ClientResponse) -> tuple[ProviderError, float | None]:

@@ -6,14 +6,27 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import accounts, compaction, context, creation, hosting, metering, narrowing, offers, params, tripwires
+from chat import (
+    accounts,
+    compaction,
+    context,
+    creation,
+    hosting,
+    lookup,
+    metering,
+    narrowing,
+    offers,
+    params,
+    planning,
+    tripwires,
+)
 from chat.doors.http.door import answer, door, json_object
 from chat.envelope import cost_of
-from chat.errors import ApiError, bad_request
+from chat.errors import bad_request
 from chat.params import Create
-from chat.providers import client, upstream
+from chat.providers import client
 from chat.providers.errors import ProviderError
-from chat.providers.upstream import Upstream
+from chat.providers.routes import Plan
 from deny_web import db, ids
 from tenants.access import Act, Principal
 
@@ -36,7 +49,7 @@ async def compact(request: Request, principal: Principal) -> HttpResponse:
         async with metering.metered(principal, create, model, history, host.id) as account:
             longest = account.answer_tokens if account.reserved else None
             output, usage = await compaction.compact(
-                principal.tenant.id, source, model, history, body.get("instructions"), longest
+                principal.tenant.id, source, history, body.get("instructions"), longest
             )
             account.used = accounts.used(usage)
     except ProviderError as error:
@@ -55,25 +68,25 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     body["tools"] = narrowing.tools_up(body["tools"], offered)
     if "tool_choice" in body:
         body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
-    body["model"] = body.get("model") or source.model
-    counted = await client.count_tokens(source, body)
+    body["model"] = source.first.named(source.model)
+    counted = await client.count_tokens(source.first, body)
     if counted is not None:
         return answer({"object": "response.input_tokens", "input_tokens": counted})
     estimate = max(1, sum(map(_length, (history, body.get("instructions"), body["tools"]))) // _BYTES_A_TOKEN)
     return answer({"object": "response.input_tokens", "input_tokens": estimate, "deny_web:estimated": True})
 
 
-def _context(principal: Principal, create: Create) -> tuple[Upstream, list[dict[str, Any]]]:
-    try:
-        source = upstream.for_tenant(principal.tenant)
-    except upstream.NoUpstream:
-        raise ApiError(409, "This workspace has no model yet.", code="no_upstream") from None
-    tenant = principal.tenant.id
-    parent = creation.parent_of(principal, create)
+def _context(principal: Principal, create: Create) -> tuple[Plan, list[dict[str, Any]]]:
+    source = planning.plan(principal.tenant, create.request.get("model"))
+    if create.previous_response_id and create.conversation:
+        raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
+    tenant, origin = principal.tenant.id, source.first.origin
+    conversation = lookup.conversation(principal, create.conversation) if create.conversation else None
+    parent = creation.parent_of(principal, create, conversation)
     items = context.resolve_references(principal, create.input)
     if principal.tenant.armed_tripwires:
         tripwires.of_input(principal, create.input, create.request.get("instructions"), detail="API")
-    history = context.of_chain(tenant, parent.pk if parent else None) + context.of_input(items)
+    history = context.of_chain(tenant, parent.pk if parent else None, origin) + context.of_input(items, origin)
     return source, context.answered(compaction.opened(tenant, history))
 
 

@@ -1,4 +1,4 @@
-"""`/models`: what a workspace's upstream lists, and the model that it uses when a request names none."""
+"""`/models`: what a workspace's upstreams list and its routes let through, and the names that it gives itself."""
 
 from typing import Any
 
@@ -7,8 +7,7 @@ from starlette.responses import Response as HttpResponse
 
 from chat.doors.http.door import answer, door
 from chat.errors import ApiError
-from chat.providers import client, upstream
-from chat.providers.errors import ProviderError
+from chat.providers import listing, upstream
 from deny_web import db
 from tenants.access import Act, Principal
 
@@ -29,15 +28,7 @@ async def retrieve_model(request: Request, principal: Principal) -> HttpResponse
 
 
 async def _names(principal: Principal) -> list[str]:
-    try:
-        source = await db.run(upstream.for_tenant, principal.tenant)
-    except upstream.NoUpstream:
-        return []
-    try:
-        listed = await client.models(source)
-    except ProviderError:
-        listed = []  # many servers have no list
-    return sorted({*listed, *([source.model] if source.model else [])})
+    return await listing.names(await db.run(upstream.routing, principal.tenant))
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Which upstreams are in trouble: a small circuit breaker, in memory, told to the other processes through Valkey.
+
+After three failures in a row an upstream is passed over, for 2 seconds, then for longer, at most 60. When the time is
+over one request tries it again, while others still pass it by. An upstream that nothing is known against costs a look
+into an empty dict; Valkey is written at a failure and at a recovery only, and read beside the requests' path.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import orjson
+import redis
+
+from chat.providers.errors import ProviderError
+from chat.providers.upstream import Upstream
+from deny_web import valkey
+
+logger = logging.getLogger(__name__)
+
+PASSED_OVER_AFTER = 3  # failures in a row
+_FIRST, LONGEST = 2.0, 60.0  # seconds
+_PROBE = 10.0  # how long the one that tries has, before another one may
+_LOOK_EVERY = 2.0
+_FORGOTTEN_AFTER = 3600.0
+_KEY = "upstreams:trouble"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is known against an upstream. Times are the clock's, in seconds: processes of several machines share them.
+
+    `code` is that of the last error; `since` the first failure in a row; `until` when it may be asked again.
+    """
+
+    failures: int
+    code: str
+    since: float
+    until: float
+    changed: float
+
+    @property
+    def is_passed_over(self) -> bool:
+        return self.failures >= PASSED_OVER_AFTER
+
+
+_troubles: dict[str, Trouble] = {}
+_looked = 0.0
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def usable(upstreams: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
+    """Those that may be asked now, in their order; all of them where every one is in trouble."""
+    if len(upstreams) == 1:
+        return upstreams  # an upstream in trouble is better than none
+    _look_sometimes()
+    if not _troubles:
+        return upstreams
+    return tuple(one for one in upstreams if _may_ask(_key(one))) or upstreams
+
+
+def failed(upstream: Upstream, error: ProviderError) -> None:
+    """It did not answer. Errors that say nothing of its health do not count."""
+    if not error.counts:
+        return
+    key, now = _key(upstream), time.time()
+    before = _troubles.get(key)
+    failures = before.failures + 1 if before else 1
+    pause = min(_FIRST * 2 ** max(0, failures - PASSED_OVER_AFTER), LONGEST)
+    pause = min(max(pause, error.retry_after or 0.0), LONGEST)
+    until = now + pause if failures >= PASSED_OVER_AFTER else now
+    trouble = _troubles[key] = Trouble(failures, error.code, before.since if before else now, until, now)
+    _beside(_tell(key, trouble))
+
+
+def well(upstream: Upstream) -> None:
+    """It answered."""
+    if _troubles and _troubles.pop(_key(upstream), None) is not None:
+        _beside(_tell(_key(upstream), None))
+
+
+def known(upstreams: Iterable[Upstream]) -> dict[str, Trouble]:
+    """The trouble of each by its name, for a page: what this process and the others know. Blocks on Valkey."""
+    try:
+        told = _read(valkey.sync().hgetall(_KEY))
+    except redis.RedisError:
+        told = {}
+    found = {one.name: told.get(_key(one)) or _troubles.get(_key(one)) for one in upstreams}
+    return {name: trouble for name, trouble in found.items() if trouble is not None}
+
+
+def _may_ask(key: str) -> bool:
+    trouble = _troubles.get(key)
+    if trouble is None or not trouble.is_passed_over:
+        return True
+    now = time.time()
+    if now < trouble.until:
+        return False
+    _troubles[key] = replace(trouble, until=now + _PROBE)  # this one tries, the others wait for what comes of it
+    return True
+
+
+def _key(upstream: Upstream) -> str:
+    return ":".join(map(str, upstream.identity))
+
+
+def _look_sometimes() -> None:
+    global _looked
+    now = time.monotonic()
+    if now - _looked > _LOOK_EVERY:
+        _looked = now
+        _beside(_look())
+
+
+def _beside(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    _tasks.add(task)  # a loop keeps tasks weakly
+    task.add_done_callback(_tasks.discard)
+
+
+async def _tell(key: str, trouble: Trouble | None) -> None:
+    try:
+        if trouble is None:
+            await valkey.aio().hdel(_KEY, key)
+        else:
+            await valkey.aio().hset(_KEY, key, orjson.dumps(asdict(trouble)).decode())
+    except (redis.RedisError, OSError) as error:
+        logger.warning("other processes are not told of an upstream's health: %s", type(error).__name__)
+
+
+async def _look() -> None:
+    """Take over what other processes know: their newer failures, and their recoveries."""
+    try:
+        told = _read(await valkey.aio().hgetall(_KEY))
+    except (redis.RedisError, OSError):
+        return  # what this process knows itself is enough until then
+    now = time.time()
+    for key, trouble in told.items():
+        mine = _troubles.get(key)
+        if now - trouble.changed > _FORGOTTEN_AFTER:
+            await _tell(key, None)
+        elif mine is None or mine.changed < trouble.changed:
+            _troubles[key] = trouble
+    for key, mine in list(_troubles.items()):
+        if key not in told and now - mine.changed > _LOOK_EVERY:  # else it is still on its way there
+            _troubles.pop(key, None)
+
+
+def _read(told: Mapping[Any, Any]) -> dict[str, Trouble]:
+    found = {}
+    for key, value in told.items():
+        try:
+            found[key.decode()] = Trouble(**orjson.loads(value))
+        except (TypeError, ValueError):
+            continue  # written by another version of this code
+    return found
