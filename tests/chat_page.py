@@ -1,6 +1,7 @@
 """The chat page in a real browser, over the real app, a scripted upstream and a loopback API for its tools."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,15 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests import tool_api
 from tests.infra import app as running_app
 from tests.infra.app import App
+from tests.infra.browser import PATIENCE
 from tests.tool_api import ToolApi
-from tests.upstream import Upstream, running
+from tests.upstream import Upstream, running, text
 
 OWNER = "alice@example.com"
 OWNER_PASSWORD = "granite teapot 41 sails"
 VAULT_PASSWORD = "seven brass owls at dawn"
 CREDENTIAL = "sk_live_planted_9fQx27LmTzB4"
-PATIENCE = 15_000  # ms
+LONG = "\n\n".join(f"Paragraph {n} has a few plain words in it." for n in range(40))
 
 
 @dataclass
@@ -77,26 +79,33 @@ class Chat:
     def articles(self) -> Locator:
         return self.page.get_by_role("article")
 
-    def say(self, text: str) -> "Chat":
-        self.box.fill(text)
+    def say(self, words: str) -> "Chat":
+        self.box.fill(words)
         self.box.press("Enter")
         return self
 
     def ended(self, status: str = "completed") -> "Chat":
         """Wait until the newest answer has ended so."""
-        expect(self.answer).to_have_attribute("data-status", status, timeout=PATIENCE)
+        expect(self.answer).to_have_attribute("data-status", status)
         return self
 
     def message(self) -> str:
         """The newest answer's words, blanks made even."""
-        return " ".join(" ".join(self.answer.locator("[data-markdown]").all_inner_texts()).split())
+        return plain(" ".join(self.answer.locator("[data-markdown]").all_inner_texts()))
+
+
+def held(said: str, after: int = 12, **more: Any) -> Any:
+    """An answer that pauses until the upstream is told to release it."""
+    return text(said, fault="hold", after=after, deltas=40, **more)
+
+
+def plain(markdown: str) -> str:
+    return " ".join(markdown.split())
 
 
 @contextmanager
 def chat_app(folder: Path, migrated_dir: Path) -> Iterator[ChatApp]:
     """Start everything; `folder` must be short, since sockets are in it."""
-    import shutil
-
     shutil.copytree(migrated_dir, folder / "data")
     with running() as upstream, tool_api.running() as api:
         env = {

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import BrowserContext, Locator, WebSocket, expect
 
-PATIENCE = 15_000  # ms
+from tests.infra.browser import PATIENCE
+
 MOST_TABS = 80
 # Notes where the address bar stands when the first delta arrives, before the page itself hears of it.
 FIRST_DELTA = """
@@ -104,7 +105,7 @@ class Person:
         expect(self.unlock_dialog).to_be_hidden()
 
     def ended(self, status: str = "completed") -> None:
-        expect(self.answer).to_have_attribute("data-status", status, timeout=30_000)
+        expect(self.answer).to_have_attribute("data-status", status)
 
     def words(self) -> str:
         """The newest answer's text without its cards, blanks made even."""

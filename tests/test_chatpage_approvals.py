@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from deny_web import rundir
 from tests import tool_api
-from tests.chat_page import PATIENCE, Chat, ChatApp, chat_app
+from tests.chat_page import Chat, ChatApp, chat_app
 from tests.infra.app import wait_for
 from tests.tool_api import reply
 from tests.upstream import calls, text
@@ -31,9 +31,7 @@ def world(migrated_dir: Path) -> Iterator[ChatApp]:
         file.write_text(json.dumps([entry]))
         made.app.manage("tools", "load", "acme", str(file))
         made.unlock()
-        expect.set_options(timeout=PATIENCE)  # a decision goes through three processes
         yield made
-        expect.set_options(timeout=5_000)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 
 from tests import tool_api
 from tests.chat_page import Chat, ChatApp, chat_app
+from tests.infra.browser import PATIENCE
 from tests.tool_api import ToolApi, reply
 from tests.upstream import calls, refusal, text, thinking
 
@@ -133,8 +134,11 @@ def test_the_canary_would_hear_an_attack(world: ChatApp, defenceless: BrowserCon
     page, sins = watched(defenceless, world)
     page.goto(f"{world.app.url}/accounts/logout/")
     page.evaluate("html => { document.body.innerHTML = html }", "".join(armed(one, canary) for one in CORPUS))
-    page.wait_for_timeout(1000)
-    targets = {seen.target for seen in canary.requests}
+    for _ in range(PATIENCE // 50):
+        page.wait_for_timeout(50)
+        targets = {seen.target for seen in canary.requests}
+        if "/pwned" in targets and min(len(targets), len(sins)) > 10:
+            break
     assert "/pwned" in targets
     assert len(targets) > 10
     assert len(sins) > 10

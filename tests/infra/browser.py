@@ -9,9 +9,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+PATIENCE = 30_000  # ms: what comes through several processes takes its time on a busy machine
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+expect.set_options(timeout=PATIENCE)
 
 
 def executable() -> str | None:
@@ -40,7 +43,7 @@ def browser(playwright_driver: Playwright) -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of the test's own: no cookies, nothing cached."""
     made = browser.new_context()
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(PATIENCE)
     yield made
     made.close()
 

@@ -57,6 +57,7 @@ class Ground:
     workspace: Workspace
     keys: dict[str, str]
     cookies: dict[str, str]
+    slugs: dict[str, str]  # the browser names a workspace, a key has one
     api_ids: dict[str, str]
     browser_ids: dict[str, str]
     browser_token: str
@@ -68,39 +69,40 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(_made: Workspace, other_workspace: Workspace, upstream_server, api_server) -> Ground:
+def ground(acme: Workspace, other_workspace: Workspace, upstream_server, api_server) -> Ground:
     upstream_server.reset()
-    _made.unlock()
-    _made.unlocked = True
+    acme.unlock()
+    acme.unlocked = True
     api_server.handle("/v1/invoices/in_1", reply({"id": "in_1", "status": "open"}))
-    _made.load_tools(tool(api_server.url))
+    acme.load_tools(tool(api_server.url))
     steps = [thinking("Hm.", then=calls(("get_invoice", {"id": "in_1"}), said="One moment.")), text("It is open.")]
     upstream_server.queue(*steps, *steps)
-    with closing(people.owner(_made)) as owner, closing(people.owner(other_workspace)) as stranger:
+    with closing(people.owner(acme)) as owner, closing(people.owner(other_workspace)) as stranger:
         keys = {
-            "own key": _made.key,
-            "viewer's key": people.make_key(owner, _made, "viewer", "looks"),
-            "revoked key": people.make_key(owner, _made, "member", "ends"),
+            "own key": acme.key,
+            "viewer's key": people.make_key(owner, acme, "viewer", "looks"),
+            "revoked key": people.make_key(owner, acme, "member", "ends"),
             "other workspace's key": other_workspace.key,
             "malformed key": "dw_nonsense",
-            "half a key": _made.key[:-1],
+            "half a key": acme.key[:-1],
         }
-        people.revoke_key(owner, _made, keys["revoked key"])
-        colleague = people.join(owner, _made, "colleague@example.com", "member")
+        people.revoke_key(owner, acme, keys["revoked key"])
+        colleague = people.join(owner, acme, "colleague@example.com", "member")
         cookies = {"owner": owner.session, "colleague": colleague.session, "outsider": stranger.session}
-    client = _made.client()
+    client = acme.client()
     stream = list(client.responses.create(model="m", input="look up in_1", stream=True))
     api_ids = harvest(json.loads(event.model_dump_json()) for event in stream)
     made = client.conversations.create(items=[{"type": "message", "role": "user", "content": "hi"}])
     api_ids["conv"] = made.id
-    _made.close()
+    acme.close()
     token = "a-token-of-the-browser"
-    with _made.socket(owner.session) as opened:
+    with acme.socket(owner.session) as opened:
         opened.create("look up in_1", **{"deny_web:token": token})
         browser_ids = harvest(opened.events())
     for ids in (api_ids, browser_ids):
         assert {"resp", "conv", "msg", "mcp", "rs"} <= set(ids), ids
-    return Ground(_made, keys, cookies, api_ids, browser_ids, token)
+    slugs = {"outsider": other_workspace.slug, "colleague": acme.slug}
+    return Ground(acme, keys, cookies, slugs, api_ids, browser_ids, token)
 
 
 class Counter:
@@ -271,16 +273,12 @@ def next_frame(opened: Any) -> str:
             return frame
 
 
-@pytest.mark.parametrize(
-    ("who", "slug"),
-    [("other workspace's key", None), ("own key", None), ("viewer's key", None), ("outsider", "elsewhere"),
-     ("colleague", "acme")],
-)  # fmt: skip
-def test_every_message_of_the_socket(who: str, slug: str | None, ground: Ground) -> None:
+@pytest.mark.parametrize("who", ["other workspace's key", "own key", "viewer's key", "outsider", "colleague"])
+def test_every_message_of_the_socket(who: str, ground: Ground) -> None:
     ids = ground.api_ids | {"browser": ground.browser_ids["resp"], "conversation": ground.browser_ids["conv"]}
     if who in INSIDERS or who == "colleague":
         ids = ground.browser_ids
-    with dialogue(ground, who, slug) as opened:
+    with dialogue(ground, who, ground.slugs.get(who)) as opened:
         for kind, messages in MESSAGES.items():
             for message in messages:
                 for value in ids.values():
@@ -296,7 +294,7 @@ def test_every_message_of_the_socket(who: str, slug: str | None, ground: Ground)
 @pytest.mark.parametrize("who", ["outsider", "other workspace's key", "nobody", "revoked key", "malformed key"])
 def test_a_workspace_of_others_is_none_to_the_socket(who: str, ground: Ground) -> None:
     told = []
-    for slug in ("acme", "nowhere"):
+    for slug in (ground.workspace.slug, "nowhere"):
         with dialogue(ground, who, slug) as opened:
             told.append(next_frame(opened))
     assert told[0] == told[1]
