@@ -35,6 +35,7 @@ prove: setup-dev
 lock:
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) -c requirements.txt tests/interop/requirements.in -o tests/interop/requirements.txt
 
 setup: venv
 	@cmp -s requirements.txt $(VENV)/installed.txt || { \

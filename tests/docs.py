@@ -21,6 +21,13 @@ def blocks(document: Path, language: str) -> list[str]:
     return [text for name, text in _FENCE.findall(document.read_text(encoding="utf-8")) if name == language]
 
 
+def under(document: Path, heading: str) -> list[str]:
+    """The fenced blocks that have a language, under one heading."""
+    parts = re.split(rf"^#+ {re.escape(heading)}$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(parts) == 2, f"{document.name} has {len(parts) - 1} headings of this name: {heading}"
+    return [text for name, text in _FENCE.findall(re.split(r"^##+ ", parts[1], flags=re.MULTILINE)[0]) if name]
+
+
 def prose(document: Path) -> str:
     """The text without its fenced blocks."""
     return _FENCE.sub("", document.read_text(encoding="utf-8"))

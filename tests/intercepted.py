@@ -1,4 +1,4 @@
-"""A host of the internet, played on loopback: a client reaches it through its environment alone (a proxy and a
+"""Hosts of the internet, played on loopback: a client reaches them through its environment alone (a proxy and a
 certificate authority), as it would behind a company's gateway."""
 
 import socket
@@ -18,33 +18,35 @@ from tests.tool_api import ToolApi
 
 
 @contextmanager
-def played(host: str, api: ToolApi, folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which `https://HOST` is `api` (plain HTTP behind this TLS). No other host is reached."""
+def played(host: str, api: ToolApi, folder: Path, *others: str) -> Iterator[dict[str, str]]:
+    """The environment in which `https://HOST` is `api` (plain HTTP behind this TLS), and so are `others`. No further
+    host is reached."""
+    hosts = (host, *others)
     certificate = folder / f"{host}.pem"
-    certificate.write_bytes(_certificate(host))
+    certificate.write_bytes(_certificate(hosts))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve, args=(listener, host, api.port, context), daemon=True).start()
+        threading.Thread(target=_serve, args=(listener, hosts, api.port, context), daemon=True).start()
         proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
         yield {"https_proxy": proxy, "HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(certificate)}
 
 
-def _serve(listener: socket.socket, host: str, port: int, context: ssl.SSLContext) -> None:
+def _serve(listener: socket.socket, hosts: tuple[str, ...], port: int, context: ssl.SSLContext) -> None:
     while True:
         try:
             client, _ = listener.accept()
         except OSError:  # closed: the test is over
             return
-        threading.Thread(target=_tunnel, args=(client, host, port, context), daemon=True).start()
+        threading.Thread(target=_tunnel, args=(client, hosts, port, context), daemon=True).start()
 
 
-def _tunnel(client: socket.socket, host: str, port: int, context: ssl.SSLContext) -> None:
+def _tunnel(client: socket.socket, hosts: tuple[str, ...], port: int, context: ssl.SSLContext) -> None:
     """One CONNECT, then TLS ends here and the plain bytes go on to the API."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += client.recv(4096)
-    if not request.startswith(f"CONNECT {host}:443 ".encode()):
+    if not request.startswith(tuple(f"CONNECT {host}:443 ".encode() for host in hosts)):
         client.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
         return client.close()
     client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -65,11 +67,12 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         return
 
 
-def _certificate(host: str) -> bytes:
+def _certificate(hosts: tuple[str, ...]) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)]), datetime.now(UTC)
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])]), datetime.now(UTC)
     builder = x509.CertificateBuilder(
         name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
     )
-    signed = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), False).sign(key, SHA256())
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    signed = builder.add_extension(names, False).sign(key, SHA256())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed.public_bytes(Encoding.PEM)
