@@ -64,6 +64,20 @@ def test_an_item_made_here_opens_with_the_sdk_s_format_alone(cast: Cast) -> None
     assert SECRET not in answer.content.decode()
 
 
+def test_an_item_that_the_browser_sealed_is_kept_as_it_is(cast: Cast) -> None:
+    made = sealing.seal(SECRET.encode(), PASSWORD)
+    form = {"label": "stripe-prod", "sealed": made.pack().hex()}
+    assert of(cast.alice).post(url("denysh_add"), form).status_code == 302
+    assert items.fetch(str(SealedItem.objects.get().pk), acting=cast.owner)[1] == made
+
+
+@pytest.mark.parametrize("sealed", ["xyz", "00" * 48, "00" * 10, "00" * (48 + sealing.LONGEST + 1)])
+def test_what_is_no_sealed_item_is_refused_in_place(cast: Cast, sealed: str) -> None:
+    answer = of(cast.alice).post(url("denysh_add"), {"label": "stripe-prod", "sealed": sealed})
+    assert answer.context["form"].errors
+    assert not SealedItem.objects.exists()
+
+
 @pytest.mark.parametrize("change", [{"password": "password1"}, {"label": ""}, {"label": "a\nb"}, {"value": ""}])
 def test_a_refused_form_sends_nothing_back(cast: Cast, change: dict[str, str]) -> None:
     form = {"label": "stripe-prod", "value": SECRET, "password": PASSWORD, **change}

@@ -1,5 +1,6 @@
 """`…/console/denysh/`: items for deny.sh's clients, and the deny.sh server that tools may use instead of the vault."""
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -16,26 +17,51 @@ from tenants.access import Act, Principal
 from tenants.models import Tenant
 from tenants.rules import Refused
 from vault import labels, limits
-from vault.denysh import items, server
+from vault.denysh import items, sealing, server
+from vault.denysh.sealing import Sealed
 from vault.errors import CredentialNotFound, VaultError
 from vault.models import SealedItem
 from vault.pages import refusals, status
 from vault.pages.forms import PasswordField, ValueField
 
 
+class SealedField(forms.CharField):
+    """An item as `static/js/denysh.js` seals it: salt, counter block and ciphertext in hex, one behind the other."""
+
+    widget = forms.HiddenInput
+
+    def clean(self, value: object) -> Any:
+        text: str = super().clean(value)
+        try:
+            return Sealed.unpack(bytes.fromhex(text)) if text else None
+        except ValueError:
+            raise forms.ValidationError("This is no sealed item.") from None
+
+
 class ItemForm(forms.Form):
+    """Either a value and a password, which are sealed here, or what the browser has sealed, and neither of them."""
+
     label = forms.CharField(
         max_length=labels.LONGEST,
         strip=False,
         widget=forms.TextInput({"class": "mono", "autocomplete": "off"}),
         help_text="What clients ask for, such as stripe-prod. A label that is there already gets a newer item.",
     )
-    value = ValueField(help_text="Text only.")
+    value = ValueField(required=False, help_text="Text only.")
     password = PasswordField(
         "Password for this item",
         new=True,
+        required=False,
         help_text="The one that clients give to vault_get. It need not be the vault's, and is better another one.",
     )
+    sealed = SealedField(required=False, max_length=2 * (sealing.SALT + sealing.IV + sealing.LONGEST))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name in ("value", "password"):
+            if not (data.get("sealed") or data.get(name) or name in self.errors):
+                self.add_error(name, "This field is required.")
+        return data
 
 
 class ServerForm(forms.Form):
@@ -77,14 +103,17 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables("form", "data")
 def add(request: HttpRequest, slug: str) -> HttpResponse:
-    """Seal a value in this one request, as a client would, and keep it."""
+    """Keep what the browser has sealed; or seal a value in this one request, as a client would, and keep it."""
     principal = access.for_session(request.user, slug, Act.VAULT_WRITE)
     form, error = ItemForm(request.POST or None), None
     if form.is_valid():
         data = form.cleaned_data
         try:
-            limits.spend(principal, status.address(request))
-            items.put(data["label"], data["value"], data["password"], acting=principal)
+            if data["sealed"]:
+                items.store(data["label"], data["sealed"], acting=principal)
+            else:
+                limits.spend(principal, status.address(request))
+                items.put(data["label"], data["value"], data["password"], acting=principal)
             messages.success(request, f"{data['label']} is kept for deny.sh's clients.")
             return redirect("denysh", slug=slug)
         except VaultError as refusal:
