@@ -118,7 +118,7 @@ def test_a_reload_and_another_tab_show_the_question_and_its_answer(
     world: ChatApp, chat: Chat, person: BrowserContext
 ) -> None:
     asked(world, chat)
-    wait_for(lambda: waits(world), 20, "it was not suspended")
+    wait_for(lambda: waits(world), 60, "it was not suspended")
     chat.page.reload()
     expect(card(chat).get_by_role("button", name="Approve")).to_be_visible()
     expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
@@ -140,7 +140,7 @@ def test_what_one_tab_denied_is_denied_in_the_other_while_the_turn_waits(
     chat.open().say("Refund both")
     cards = chat.answer.get_by_role("group", name="Tool call refund")
     expect(cards.get_by_role("button", name="Deny")).to_have_count(2)
-    wait_for(lambda: waits(world), 20, "it was not suspended")
+    wait_for(lambda: waits(world), 60, "it was not suspended")
     other = Chat(person.new_page(), world.app.url)
     other.page.goto(chat.page.url)
     others = other.answer.get_by_role("group", name="Tool call refund")
@@ -159,7 +159,7 @@ def test_what_one_tab_denied_is_denied_in_the_other_while_the_turn_waits(
 
 def test_a_question_that_outlived_its_events_is_shown_from_the_store(world: ChatApp, chat: Chat) -> None:
     asked(world, chat)
-    wait_for(lambda: waits(world), 20, "it was not suspended")
+    wait_for(lambda: waits(world), 60, "it was not suspended")
     world.app.kill("valkey")
     world.app.wait_ready()
     world.unlock()
@@ -186,7 +186,7 @@ def test_stop_ends_a_question(world: ChatApp, chat: Chat) -> None:
     world.upstream.queue(calls(("refund", {"id": "in_1"})))
     chat.open().say("Refund in_1")
     expect(card(chat).get_by_role("button", name="Approve")).to_be_visible()
-    wait_for(lambda: waits(world), 20, "it was not suspended")
+    wait_for(lambda: waits(world), 60, "it was not suspended")
     chat.page.get_by_role("button", name="Stop").click()
     chat.ended("incomplete")
     for _ in range(2):
@@ -198,7 +198,7 @@ def test_stop_ends_a_question(world: ChatApp, chat: Chat) -> None:
 
 def test_without_script_the_buttons_are_a_form(world: ChatApp, chat: Chat, browser: Browser) -> None:
     asked(world, chat)
-    wait_for(lambda: waits(world), 20, "it was not suspended")
+    wait_for(lambda: waits(world), 60, "it was not suspended")
     plain = world.context(browser, java_script_enabled=False)
     page = Chat(plain.new_page(), world.app.url)
     page.page.goto(chat.page.url)

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def listening(valkey_flushed) -> Iterator[None]:
     heard = loop.submit(recent.listen())
-    wait_for(lambda: recent._listening, 10, "the process does not listen")
+    wait_for(lambda: recent._listening, 60, "the process does not listen")
     yield
     heard.cancel()
-    wait_for(lambda: not recent._listening, 10, "the process still listens")
+    wait_for(lambda: not recent._listening, 60, "the process still listens")
 
 
 @pytest.fixture

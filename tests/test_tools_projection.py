@@ -42,7 +42,7 @@ def test_an_expression_that_doubles_its_value_ends():
     began = time.monotonic()
     with pytest.raises(ToolError):
         projection.project(" | ".join(["[@, @][]"] * 60), b"[1]", 200)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_lone_surrogate_does_not_break_the_worker():

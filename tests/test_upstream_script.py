@@ -172,7 +172,7 @@ def test_a_client_that_goes_away_is_seen(upstream, step):
 def test_delays_are_kept(upstream):
     started = time.monotonic()
     stream(upstream, text("abcd", deltas=4, delay=0.05, wait=0.1))
-    assert 0.3 <= time.monotonic() - started < 2
+    assert time.monotonic() - started >= 0.3
 
 
 @pytest.mark.parametrize("kind", LEGAL)

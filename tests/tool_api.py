@@ -138,7 +138,7 @@ class ToolApi:
         context.sni_callback = lambda _socket, name, _context: self.server_names.append(name)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
 
-    def wait_for(self, count: int, seconds: float = 20) -> list[Seen]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Seen]:
         """The requests, once there are `count` of them."""
         until = time.monotonic() + seconds
         while len(self.requests) < count:

@@ -67,7 +67,7 @@ class App:
             input=stdin,
             text=True,
             capture_output=True,
-            timeout=60,
+            timeout=120,
         )
         assert not check or done.returncode == 0, f"manage.py {' '.join(args)}: {done.stdout}{done.stderr}"
         return done
@@ -75,7 +75,7 @@ class App:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a plain GET, errors included."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310 - our own http address
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:  # noqa: S310 - our own http address
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -87,13 +87,13 @@ class App:
         os.kill(pid, number)
         return pid
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 120) -> None:
         """Return once `/readyz` says yes: the database, Valkey and each kind of worker."""
         wait_for(
             lambda: self.get("/readyz")[0] == 200, seconds, lambda: f"not ready: {self.get('/readyz')}\n{self.log}"
         )
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
         """End it as a person would; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -110,7 +110,7 @@ def printed_address(text: str) -> str:
     return found[1] if found else ""
 
 
-def wait_for(condition: Callable[[], object], seconds: float, complaint: Callable[[], str] | str = "") -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60, complaint: Callable[[], str] | str = "") -> None:
     """Return once `condition` holds; after `seconds` fail with `complaint`."""
     deadline = time.monotonic() + seconds
     while not _holds(condition):
@@ -145,7 +145,7 @@ def spawn(env: Mapping[str, str], output: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def start(data_dir: Path, output: Path, env: Mapping[str, str] | None = None, seconds: float = 60) -> App:
+def start(data_dir: Path, output: Path, env: Mapping[str, str] | None = None, seconds: float = 120) -> App:
     """Start the app and return once it has printed its address. PORT is a free one unless `env` names it."""
     # Debuggable, since the tests read the processes' environments, which only root could otherwise.
     full = {"DATA_DIR": str(data_dir), "PORT": "0", "HOST": "127.0.0.1", "DEBUGGABLE": "1"} | dict(env or {})

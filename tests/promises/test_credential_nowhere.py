@@ -198,8 +198,8 @@ def _worker_that_fails_and_dies(workspace: Workspace, day: Day, evidence: Eviden
     with workspace.socket(workspace.sign_in()) as socket:
         tap(socket, evidence)
         socket.create(f"{MARKER}: fail and die")
-        wait_for(lambda: "was left behind" in workspace.app.log, 20, "the worker met no exception")
-        wait_for(lambda: any(seen.target == "/v1/killed" for seen in day.api.requests[before:]), 20, "not sent")
+        wait_for(lambda: "was left behind" in workspace.app.log, 60, "the worker met no exception")
+        wait_for(lambda: any(seen.target == "/v1/killed" for seen in day.api.requests[before:]), 60, "not sent")
         evidence.look_into_valkey("valkey")
         workspace.app.kill("tools")
         evidence.look()
@@ -218,7 +218,7 @@ def _try_in_the_console(workspace: Workspace, owner: Visitor) -> None:
         answer = owner.post(f"/t/{workspace.slug}/console/tools/named/{name}/", args="{}")
         assert answer.status == 302, answer.body.decode()
         page = answer.header("location")
-        wait_for(lambda page=page: b"http-equiv" not in owner.get(page).body, 20, "the try did not end")  # type: ignore[misc]
+        wait_for(lambda page=page: b"http-equiv" not in owner.get(page).body, 60, "the try did not end")  # type: ignore[misc]
     database.wait_settled(workspace.app)
 
 

@@ -167,7 +167,7 @@ def test_a_flush_of_the_queue_loses_no_call(workspace: Workspace, upstream, api,
     with workspace.socket(workspace.sign_in()) as socket:
         with stopped(app.pids["tools"]):
             socket.create("go")
-            wait_for(lambda: database.query(app, "SELECT 1 FROM chat_toolcall WHERE state = 'queued'"), 20, "no call")
+            wait_for(lambda: database.query(app, "SELECT 1 FROM chat_toolcall WHERE state = 'queued'"), 60, "no call")
             workers.flush(app)
             workspace.unlocked = False
         database.execute(app, "UPDATE chat_toolcall SET deadline = '2020-01-01 00:00:00' WHERE state = 'queued'")

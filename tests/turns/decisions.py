@@ -37,7 +37,7 @@ def made_calls(events: list[Json]) -> list[Json]:
 
 def wait_suspended(workspace: Workspace, response_id: str) -> None:
     """Return once the turn has no host."""
-    wait_for(lambda: waits(workspace, response_id), 20, "the turn was not suspended")
+    wait_for(lambda: waits(workspace, response_id), 60, "the turn was not suspended")
 
 
 def waits(workspace: Workspace, response_id: str) -> bool:

@@ -150,7 +150,7 @@ def test_a_background_response_can_answer_too(workspace: Workspace, upstream, ap
     first = client.responses.create(model="m", input="go")
     item = answer(asked(first)[0], True)
     made = client.responses.create(model="m", input=[item], previous_response_id=first.id, background=True)
-    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 20, "it did not end")
+    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 60, "it did not end")
     assert [item.type for item in client.responses.retrieve(made.id).output] == ["mcp_call", "message"]
     assert len(api.requests) == 1
 
@@ -168,7 +168,7 @@ def test_a_background_response_waits_and_is_decided_by_its_route(workspace: Work
     assert caught.value.status_code == 409
     decision = {"approval_request_id": request.id, "approve": True}
     client.post(f"/responses/{made.id}/approvals", body=decision, cast_to=object)
-    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 20, "it did not go on")
+    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 60, "it did not go on")
     with pytest.raises(APIStatusError) as caught:
         client.post(f"/responses/{made.id}/approvals", body=decision, cast_to=object)
     assert caught.value.status_code == 409
@@ -184,5 +184,5 @@ def test_a_background_response_that_waits_can_be_cancelled_and_one_deleted(works
     assert client.responses.cancel(made[0].id).status == "cancelled"
     client.responses.delete(made[1].id)
     left = "SELECT count(*) FROM chat_toolcall WHERE response_id = ?"
-    wait_for(lambda: query(workspace, left, made[1].id) == (0,), 20, "its call outlived it")
+    wait_for(lambda: query(workspace, left, made[1].id) == (0,), 60, "its call outlived it")
     assert not api.requests

@@ -63,7 +63,7 @@ def receiver(_receiver: Receiver) -> Receiver:
 
 def told(client: OpenAI, receiver: Receiver, secret: str, event_type: str, response_id: str) -> Received:
     """The one event of this type, once it came: its signature holds, and it names the response."""
-    wait_for(lambda: receiver.events(event_type), 20, f"no {event_type}")
+    wait_for(lambda: receiver.events(event_type), 60, f"no {event_type}")
     (received,) = receiver.events(event_type)
     event = client.webhooks.unwrap(received.body, received.headers, secret=secret)
     assert event.type == event_type
@@ -126,7 +126,7 @@ def test_event_whose_worker_was_killed_comes_again(workspace: Workspace, upstrea
     receiver.gate.clear()
     client = workspace.client()
     made = client.responses.create(model="m", input="go", background=True)
-    wait_for(lambda: receiver.received, 20, "nothing came")
+    wait_for(lambda: receiver.received, 60, "nothing came")
     workspace.app.kill("turns")
     receiver.received.clear()
     receiver.gate.set()
@@ -139,7 +139,7 @@ def test_event_survives_a_flush_of_valkey(workspace: Workspace, upstream, receiv
     receiver.answers = [500]
     client = workspace.client()
     made = client.responses.create(model="m", input="go", background=True)
-    wait_for(lambda: receiver.received, 20, "nothing came")
+    wait_for(lambda: receiver.received, 60, "nothing came")
     flush(workspace.app)
     receiver.received.clear()
     told(client, receiver, secret, "response.completed", made.id)
