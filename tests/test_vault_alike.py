@@ -1,5 +1,6 @@
 """Wrong, first and other password: the same queries and derivations. At rest: no secret, no trace of how many."""
 
+import contextlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tenants.models import Tenant
 from tests.vault_cast import FIRST, SECOND, WRONG, Vault
 from vault import derivation, entries, leases
-from vault.errors import Busy, VaultError
+from vault.errors import Busy, VaultError, WrongPassword
 from vault.models import VaultEntry
 
 PLANTED = b"sk_live_planted_51Hq8Zx_and_some_more"
@@ -67,6 +68,28 @@ def test_every_password_costs_the_same_queries_and_derivations(
     assert seen[0][0] == 1
     assert outcomes[0] == outcomes[1]
     assert outcomes[2] == "WrongPassword"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_password_costs_valkey_the_same(two: Vault, valkey_flushed: redis.Redis) -> None:
+    """The lease and the bell to open pages are sent for a wrong one too, to where nobody reads."""
+
+    def commands() -> dict[str, int]:
+        stats = valkey_flushed.info("commandstats")
+        return {name: told["calls"] for name, told in stats.items() if name != "cmdstat_info"}
+
+    ACTS["unlock"](two, FIRST)  # connections are made
+    seen = []
+    for password in (FIRST, SECOND, WRONG):
+        before = commands()
+        with contextlib.suppress(WrongPassword):
+            ACTS["unlock"](two, password)
+        seen.append({name: count - before.get(name, 0) for name, count in commands().items()})
+    seen[2]["cmdstat_get"] -= 1  # what the refused one tells open pages is read first
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0]["cmdstat_set"] == 1
+    assert seen[0]["cmdstat_publish"] == 1
+    assert leases.current(two.tenant.pk)
 
 
 def database() -> bytes:
