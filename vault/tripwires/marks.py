@@ -8,12 +8,16 @@ Length and place of the first digit are what makes looking for it cheap (`vault.
 they tell next to nothing. A dump without the server keys has nothing to try guesses against. With them, a value that is
 easy to guess can be guessed: `measure` refuses short ones.
 
-Of a connection string the password is marked by itself, too: that is what a thief takes out of it.
+Of a connection string the password is marked by itself too, and of a JSON document its secrets: that is what a thief
+takes out of it. A document that has escapings of its own is marked with and without them.
 """
 
 import codecs
+import contextlib
 import hmac
+import json
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -26,6 +30,7 @@ SHORTEST = 12  # letters and digits; fewer are met by chance, or guessed
 LONGEST = 4096
 _DIFFERENT = 6
 _DIGIT = re.compile(r"[0-9]")
+_SECRET_FIELD = re.compile(r"(?:key|secret|token|password)$", re.IGNORECASE)
 
 
 class Mark(NamedTuple):
@@ -59,11 +64,10 @@ def measure(value: str) -> str:
 
 
 def of_value(value: str, key_id: int, tenant_id: UUID) -> list[Mark]:
-    """The marks of a value, and of the password in it where it is a connection string. Raises InvalidValue."""
-    parts = [measure(value)]
-    password = common(_password(value))
-    if password != parts[0] and len(password) >= SHORTEST and len(set(password)) >= _DIFFERENT:
-        parts.append(password)
+    """The marks of a value, and of the secrets in it. Raises InvalidValue."""
+    whole = measure(value)
+    parts = [common(view) for text in (value, *_secrets(value)) for view in disguises.views(text)]
+    parts = [whole, *(part for part in parts if len(part) >= SHORTEST and len(set(part)) >= _DIFFERENT)]
     key = keys.of_tenant(key_id, tenant_id)
     forms = [turned for form in parts for turned in (form, form[::-1], codecs.encode(form, "rot13"))]
     return [Mark(len(form), first_digit(form), digest(key, form)) for form in dict.fromkeys(forms)]
@@ -87,8 +91,11 @@ def first_digit(form: str) -> int:
     return found.start() if found else -1
 
 
-def _password(value: str) -> str:
-    try:
-        return unquote(urlsplit(value.strip()).password or "")
-    except ValueError:
-        return ""
+def _secrets(value: str) -> Iterator[str]:
+    """The password of a connection string, the secrets of a JSON document."""
+    with contextlib.suppress(ValueError):
+        yield unquote(urlsplit(value.strip()).password or "")
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(value)
+        fields = document.items() if isinstance(document, dict) else ()
+        yield from (text for name, text in fields if isinstance(text, str) and _SECRET_FIELD.search(name))
