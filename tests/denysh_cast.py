@@ -30,9 +30,9 @@ def call(workspace: Workspace, method: str, path: str, body: Any = None, *, key:
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     key = workspace.key if key is None else key
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = urllib.request.Request(f"{workspace.app.url}/api{path}", data, headers, method=method)  # noqa: S310 - ours
+    request = urllib.request.Request(f"{workspace.app.url}/api{path}", data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return Answer(answer.status, answer.read(), dict(answer.headers))
     except urllib.error.HTTPError as error:
         with error:

@@ -120,9 +120,9 @@ class Api:
 
     def _open(self, path: str, body: Json) -> Any:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/v1{path}", json.dumps(body).encode(), headers)  # noqa: S310 - ours
+        request = urllib.request.Request(f"{self.url}/v1{path}", json.dumps(body).encode(), headers)
         try:
-            return urllib.request.urlopen(request, timeout=60)  # noqa: S310 - the same
+            return urllib.request.urlopen(request, timeout=60)
         except urllib.error.HTTPError as refused:
             return refused
 

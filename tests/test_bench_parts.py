@@ -21,7 +21,7 @@ def mock():
 
 def ask(url: str, model: str, stream: bool) -> bytes:
     body = json.dumps({"model": model, "input": "hi", "stream": stream}).encode()
-    with urllib.request.urlopen(f"{url}/responses", body, timeout=10) as answer:  # noqa: S310 -- our own mock
+    with urllib.request.urlopen(f"{url}/responses", body, timeout=10) as answer:
         return bytes(answer.read())
 
 

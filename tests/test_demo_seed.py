@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def tenant(monkeypatch):
+def tenant(monkeypatch, quick):
     monkeypatch.setattr(demo, "_seeds", [])
     monkeypatch.setattr(demo, "_openers", [])
     seed.register()

@@ -257,7 +257,10 @@ def test_a_stop_reaches_a_worker_that_has_not_sent_yet(bench):
 
 def test_the_engine_sees_calls_start_and_end(bench):
     call = bench.propose(bench.load(URL))
-    watch = lambda: ledger.progress(bench.response.pk, [call.item_id])  # noqa: E731 - the look, three times
+
+    def watch() -> list[ledger.Progress]:
+        return ledger.progress(bench.response.pk, [call.item_id])
+
     assert watch() == [ledger.Progress(call.item_id, False, None)]
     claim = claimed(call)
     ledger.begin_sending(claim, {})

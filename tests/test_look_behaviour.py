@@ -74,8 +74,9 @@ def test_a_page_asks_for_nothing_inline_or_foreign_and_hostile_text_stays_text(v
     visit.page.evaluate(
         """async (text) => {
           const { createSeam } = await import("/static/js/seam.js");
-          document.querySelector(".page").append(createSeam({ name: text, state: "done", result: text, reason: text, credential: text }));
-        }""",  # noqa: E501 - one call
+          const seam = createSeam({ name: text, state: "done", result: text, reason: text, credential: text });
+          document.querySelector(".page").append(seam);
+        }""",
         HOSTILE,
     )
     assert visit.complaints == []

@@ -72,10 +72,11 @@ def test_the_leak_search_is_read_and_not_believed(output: str, code: int, holds:
     assert leaks.read(output, code).holds is holds
 
 
+@pytest.mark.e2e
 def test_a_part_runs_by_itself(tmp_path: Path) -> None:
     out = tmp_path / "report.md"
     command = [sys.executable, "-m", "tests.prove", "--quick", "--only", "damage", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stdout + done.stderr
     text = out.read_text()
     assert "Promise 5: damage" in text

@@ -294,7 +294,7 @@ def _database() -> dict[str, bytes]:
     rows = b""
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 - our own tables' names
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             rows += b"".join(_bytes(value) for row in cursor.fetchall() for value in row)
     if connection.vendor != "sqlite":
         return {"rows": rows}

@@ -102,7 +102,7 @@ class Workspace:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token, "the sign-in page has no CSRF token"
         form = {"login": self.email, "password": OWNER_PASSWORD, "csrfmiddlewaretoken": token[1]}
-        request = urllib.request.Request(f"{self.app.url}/accounts/login/", urlencode(form).encode())  # noqa: S310 - ours
+        request = urllib.request.Request(f"{self.app.url}/accounts/login/", urlencode(form).encode())
         request.add_header("Referer", self.app.url)
         opener.open(request)
         self.cookie = next(cookie.value or "" for cookie in jar if cookie.name == "deny_web_session")

@@ -22,6 +22,13 @@ def executable() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in item.fixturenames:  # type: ignore[attr-defined]
+            item.add_marker("e2e")
+
+
 @pytest.fixture(scope="module")
 def playwright_driver() -> Iterator[Playwright]:
     if executable() is None:

@@ -23,7 +23,7 @@ SCRIPT = json.loads(Path(os.environ["SCRIPT"]).read_text(encoding="utf-8"))
 def control(act: str, body: Any = None) -> Any:
     address = f"http://{os.environ['UPSTREAM']}/_control/{act}"
     request = urllib.request.Request(address, json.dumps(body).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 

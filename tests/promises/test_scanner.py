@@ -55,7 +55,7 @@ DRESSES |= {f"piece {at}": _piece(at) for at in range(len(CANARY) - PIECE + 1)}
 
 
 @cache
-def noise(size: int = 200_000) -> bytes:
+def noise(size: int = 40_000) -> bytes:
     return random.Random(7).randbytes(size // 2) + base64.b64encode(random.Random(8).randbytes(size * 3 // 8))
 
 
@@ -63,7 +63,7 @@ def noise(size: int = 200_000) -> bytes:
 def test_a_planted_copy_is_found(dress: str) -> None:
     scanner = Scanner(Secret("canary", CANARY))
     data, planted = noise(), DRESSES[dress](CANARY.encode())
-    for at in (0, 70_001, len(data)):
+    for at in (0, 14_001, len(data)):
         assert scanner.scan("planted", data[:at] + planted + data[at:]), f"not found at {at}"
 
 

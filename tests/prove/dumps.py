@@ -39,6 +39,6 @@ def take(path: Path, *, files: bool = True) -> Dump:
 
 def _rows(table: str) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(f'SELECT rowid AS "at", * FROM "{table}" ORDER BY rowid')  # noqa: S608 - the schema's own names
+        cursor.execute(f'SELECT rowid AS "at", * FROM "{table}" ORDER BY rowid')
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -112,8 +112,8 @@ def test_a_key_s_settings_are_felt_by_its_next_request_over_http_and_socket(
             connection.response.create(model="m", input="hi")
             assert any(event.type == "response.completed" for event in connection)
         for wanted in ("get_invoice", "never_was"):
+            narrowed: Any = [{**OWN, "allowed_tools": [wanted]}]
             with pytest.raises(BadRequestError) as caught:
-                narrowed: Any = [{**OWN, "allowed_tools": [wanted]}]
                 client.responses.create(model="m", input="hi", tools=narrowed)
             assert caught.value.code == "tool_not_offered"
         people.set_key_tools(owner, workspace, key, offer="none")
