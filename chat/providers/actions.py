@@ -69,7 +69,7 @@ def set_provider(
         same = provider.pk is not None and provider.base_url == base_url and provider.kind == kind
         # An admin may change the model's name and leave the private address that the operator typed.
         trusted = acting.user is None or (provider.by_operator and provider.base_url == base_url)
-        _check_kind(kind, acting, same)
+        _check_kind(kind, acting, kept=same and keep_key)
         if kind in WITH_ADDRESS:
             _check_url(base_url, trusted)
         # A kept key goes to the address that it was given for and to no other: whoever may edit the address could
@@ -156,9 +156,9 @@ def _new(tenant: Tenant, name: str) -> Provider:
     return Provider(tenant=tenant, name=name, position=0 if last is None else last + 1)
 
 
-def _check_kind(kind: str, acting: Principal, same: bool) -> None:
+def _check_kind(kind: str, acting: Principal, *, kept: bool) -> None:
     # It reads a file of this server and sends what is in it: not to be had by whoever may edit a workspace's settings.
-    if kind == Kind.IDENTITY and acting.user is not None and not same:
+    if kind == Kind.IDENTITY and acting.user is not None and not kept:
         raise Refused("An upstream without a key is set up by the operator, on the command line.")
 
 

@@ -25,9 +25,11 @@ def set_routes(routes: Routes, *, acting: Principal) -> None:
         change(tenant)
         known = {row.name: row for row in Provider.objects.for_tenant(tenant)}
         _check(routes, set(known))
-        Route.objects.for_tenant(tenant).delete()
+        Route.objects.for_tenant(tenant).exclude(pattern__in=[pattern for pattern, _ in routes]).delete()
         for position, (pattern, names) in enumerate(routes):
-            route = Route.objects.create(tenant=tenant, position=position, pattern=pattern)
+            # A route that stays keeps its row, so that a page which was opened before still means it.
+            route, _ = Route.objects.update_or_create(tenant=tenant, pattern=pattern, defaults={"position": position})
+            route.steps.all().delete()
             RouteStep.objects.bulk_create(
                 RouteStep(route=route, provider=known[name], position=place) for place, name in enumerate(names)
             )

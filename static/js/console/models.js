@@ -1,11 +1,13 @@
 // The test of "where the model comes from": asks the model that the form describes, before anything is stored.
 
 const form = document.querySelector("[data-model-form]");
-const button = form.querySelector("[data-test]");
-const result = form.querySelector("[data-result]");
+const button = form?.querySelector("[data-test]");
+const result = form?.querySelector("[data-result]");
 
-button.type = "button"; // without script it stores and tests
-button.addEventListener("click", test);
+if (button) {
+  button.type = "button"; // without script it stores and tests
+  button.addEventListener("click", test);
+}
 
 async function test() {
   button.disabled = true;
