@@ -29,17 +29,17 @@ def _receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def app(migrated_dir: Path, _api_server: tool_api.ToolApi, _receiver: Receiver) -> Iterator[App]:
+def app(migrated_dir: Path, api_server: tool_api.ToolApi, _receiver: Receiver) -> Iterator[App]:
     """The app, allowed to post to the receiver though it is on loopback."""
-    with app_beside(migrated_dir, _api_server, TOOL_ALLOWED_HOSTS=f"{_api_server.host},{_receiver.host}") as running:
+    with app_beside(migrated_dir, api_server, TOOL_ALLOWED_HOSTS=f"{api_server.host},{_receiver.host}") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def secret(_made: Workspace, _receiver: Receiver) -> str:
+def secret(acme: Workspace, _receiver: Receiver) -> str:
     """The signing secret of a webhook on all endings, added through the console."""
-    page = f"{_made.app.url}/t/{_made.slug}/console/webhooks/"
-    cookie = f"deny_web_session={_made.sign_in()}"
+    page = f"{acme.app.url}/t/{acme.slug}/console/webhooks/"
+    cookie = f"deny_web_session={acme.sign_in()}"
     with urllib.request.urlopen(urllib.request.Request(page, headers={"Cookie": cookie})) as answer:
         cookie += "; " + answer.headers["Set-Cookie"].partition(";")[0]
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
