@@ -15,6 +15,7 @@ from chat import estimates
 from chat.errors import ApiError
 from chat.models import Response
 from chat.params import Create
+from deny_web import recent
 from tenants import budgets, limits, prices
 from tenants.access import Principal
 from tenants.budgets import Amount
@@ -96,6 +97,7 @@ def admitted(principal: Principal, create: Create) -> Iterator[Permit | None]:
     if not found:
         yield None
         return
+    recent.must_not_wait()
     try:
         permit = limits.take(found, *_asked(create.input, create.request), _ANSWER_AHEAD)
     except limits.Limited as limited:

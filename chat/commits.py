@@ -12,8 +12,24 @@ from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import CallState, Conversation, Door, Item, Response, Status, Step, ToolCall
 from chat.turn import Turn, Unwritten
+from deny_web.prepared import Insert, Update
 from tenants import webhooks
 from vault import leases
+
+_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
+_ENDED_FIELDS = (
+    "status",
+    "error",
+    "incomplete",
+    "usage",
+    "cost",
+    "last_seq",
+    "ended_at",
+    "host",
+    "wait_reason",
+)
+_END = Update(Response, _ENDED_FIELDS, where=("id", "epoch", "status"))
+_NEW_STEP, _NEW_ITEMS = Insert(Step), Insert(Item)
 
 
 @dataclass(frozen=True)
@@ -42,19 +58,18 @@ def commit_step(
     No call starts before: the tasks are sent on commit.
     """
     lease = leases.current(turn.tenant_id)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if turn.unwritten is not None:
             _write_response(turn, turn.unwritten)
         _claim_epoch(turn, last_seq=turn.log.next_number - 1, usage=turn.usage)
         if Step.objects.filter(response_id=turn.response_id, n=turn.step, epoch=turn.epoch).exists():
-            turn.committed = len(turn.output.items)
+            _on_commit(turn)
             return  # done before; only the answer was lost
         step = _write_step(turn, turn.step, usage, upstream_id)
         _write_items(turn, items, step)
         made = ledger.propose(turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
         transaction.on_commit(lambda: ledger.enqueue(made))
-    turn.unwritten = None
-    turn.committed = len(turn.output.items)
+        _on_commit(turn)
 
 
 def end(
@@ -65,18 +80,19 @@ def end(
     incomplete: dict[str, Any] | None,
 ) -> None:
     """The turn has ended: in the database before any client hears of it. Raises Fenced."""
-    with transaction.atomic():
-        if not _is_mine(turn).update(
-            status=status,
-            error=error,
-            incomplete=incomplete,
-            usage=turn.usage,
-            cost=turn.account.cost,
-            last_seq=turn.log.next_number,  # the ending event's
-            ended_at=timezone.now(),
-            host=None,
-            wait_reason="",
-        ):
+    with transaction.atomic(savepoint=False):
+        changes = {
+            "status": status,
+            "error": error,
+            "incomplete": incomplete,
+            "usage": turn.usage,
+            "cost": turn.account.cost,
+            "last_seq": turn.log.next_number,  # the ending event's
+            "ended_at": timezone.now(),
+            "host": None,
+            "wait_reason": "",
+        }
+        if not _END.run(changes, [turn.response_id, turn.epoch, _RUNNING]):
             if Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status=status).exists():
                 return  # done before; only the answer was lost
             raise Fenced
@@ -94,7 +110,7 @@ def end(
             kept = Q(state=CallState.AWAITING_APPROVAL)  # until the next request decides it, or it expires
             ToolCall.objects.filter(~kept, response_id=turn.response_id).update(args="", result=None)
         accounts.settle(turn)
-    turn.committed = len(turn.output.items)
+        _on_commit(turn)
 
 
 def suspend(turn: Turn) -> bool:
@@ -114,26 +130,23 @@ def suspend(turn: Turn) -> bool:
 
 def write_items(turn: Turn, items: list[Pending]) -> None:
     """Items that belong to no step: calls that were decided. Raises Fenced."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _claim_epoch(turn, last_seq=turn.log.next_number - 1)
         known = Item.objects.filter(response_id=turn.response_id, direction=Item.Direction.OUTPUT)
         if not known.filter(position=items[0].position).exists():  # else only the answer was lost
             _write_items(turn, items, None)
-    turn.committed = len(turn.output.items)
+        _on_commit(turn)
 
 
 def write_outcomes(turn: Turn, indexes: list[int]) -> None:
     """Tool calls have their outcomes: their items say so, before the next step builds on them. Raises Fenced."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _claim_epoch(turn, last_seq=turn.log.next_number - 1)
         if turn.stored:
             for index in indexes:
                 Item.objects.filter(response_id=turn.response_id, direction="output", position=index).update(
                     body=turn.output.snapshot(index)
                 )
-
-
-_RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
 
 
 def _is_mine(turn: Turn) -> "QuerySet[Response]":
@@ -143,6 +156,17 @@ def _is_mine(turn: Turn) -> "QuerySet[Response]":
 def _claim_epoch(turn: Turn, **changes: Any) -> None:
     if not _is_mine(turn).update(**changes):
         raise Fenced
+
+
+def _on_commit(turn: Turn) -> None:
+    """Note what the database has; not before it has it, since the transaction may be undone and done again."""
+    count = len(turn.output.items)
+
+    def note() -> None:
+        turn.unwritten = None
+        turn.committed = count
+
+    transaction.on_commit(note)
 
 
 def _write_response(turn: Turn, owner: Unwritten) -> None:
@@ -163,7 +187,7 @@ def _write_response(turn: Turn, owner: Unwritten) -> None:
 
 
 def _write_step(turn: Turn, n: int, usage: dict[str, Any] | None, upstream_id: str) -> Step:
-    return Step.objects.create(
+    step = Step(
         response_id=turn.response_id,
         n=n,
         epoch=turn.epoch,
@@ -171,22 +195,26 @@ def _write_step(turn: Turn, n: int, usage: dict[str, Any] | None, upstream_id: s
         upstream_response_id=upstream_id,
         usage=usage,
     )
+    _NEW_STEP.one(step)
+    return step
 
 
 def _write_items(turn: Turn, items: list[Pending], step: Step | None) -> None:
     if not turn.stored:
         return
-    Item.objects.bulk_create(
-        Item(
-            tenant_id=turn.tenant_id,
-            response_id=turn.response_id,
-            step=step,
-            direction=Item.Direction.OUTPUT,
-            position=one.position,
-            item_id=one.body["id"],
-            abandoned=one.abandoned,
-            body=one.body,
-            upstream=one.upstream,
-        )
-        for one in items
+    _NEW_ITEMS.many(
+        [
+            Item(
+                tenant_id=turn.tenant_id,
+                response_id=turn.response_id,
+                step=step,
+                direction=Item.Direction.OUTPUT,
+                position=one.position,
+                item_id=one.body["id"],
+                abandoned=one.abandoned,
+                body=one.body,
+                upstream=one.upstream,
+            )
+            for one in items
+        ]
     )

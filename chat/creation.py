@@ -17,12 +17,14 @@ from chat.params import Create, function_names
 from chat.providers.routes import Plan
 from chat.turn import Caps, Offer, Turn, Unwritten
 from deny_web import ids
+from deny_web.prepared import Insert
 from tenants.access import Principal
 from tenants.budgets import Amount
 from tenants.models import Tenant
 from vault.tripwires import armed
 
 _TITLE_LENGTH = 80
+_NEW_RESPONSE, _NEW_ITEMS = Insert(Response), Insert(Item)
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,14 @@ def _store(
         items = context.resolve_references(principal, create.input)
         context.check_outputs(items, lambda: _before(row, continued))
         return row, store_input(row, items), None
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
         row.parent = None if from_root else parent_of(principal, create, conversation)
         items = context.resolve_references(principal, create.input)
         context.check_outputs(items, lambda: _before(row, continued))
         row.request = create.request if create.store else {}
-        row.save(force_insert=True)
+        _NEW_RESPONSE.one(row)
         rows = store_input(row, items)
         if given:
             asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
@@ -251,7 +253,9 @@ def store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
     ]
     for one in rows:
         one.body = {**one.body, "id": one.item_id}
-    return Item.objects.bulk_create(rows) if row.stored else rows
+    if row.stored:
+        _NEW_ITEMS.many(rows)
+    return rows
 
 
 def _item_id(item: dict[str, Any]) -> str:

@@ -304,7 +304,7 @@ async def _insist(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     delay = 0.1
     while True:
         try:
-            return await db.run(act, *args, **kwargs)
+            return await db.write(act, *args, **kwargs)
         except (OperationalError, InterfaceError, Unavailable) as error:
             logger.warning("%s waits: %s", act.__name__, type(error).__name__)
             await asyncio.sleep(delay)

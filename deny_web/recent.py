@@ -46,8 +46,7 @@ def get(question: Hashable, ask: Callable[[], T]) -> T:
     found = _answers.get(question)
     if found is not None and found[0] > time.monotonic():
         return cast(T, found[1])
-    if getattr(_here, "only", False):
-        raise Unknown
+    must_not_wait()
     # A write between the question and its answer would make the answer an old one that is kept as new.
     before, now = _written, time.monotonic()
     answer = ask()
@@ -66,6 +65,12 @@ def only() -> Iterator[None]:
         yield
     finally:
         _here.only = False
+
+
+def must_not_wait() -> None:
+    """Before whatever waits for another process. Raises Unknown within `only`."""
+    if getattr(_here, "only", False):
+        raise Unknown
 
 
 def watch(table: str, *, but: tuple[str, ...] = ()) -> None:
@@ -87,8 +92,9 @@ def forget() -> None:
 async def listen() -> None:
     """Hear of other processes' writes, for as long as the task runs. Answers are kept only meanwhile."""
     global _listening
+    here = cast("asyncio.Task[None]", asyncio.current_task())
     try:
-        while True:
+        while not here.cancelling():  # a cancellation in the middle of a connection's making can get lost in there
             try:
                 async with valkey.aio().pubsub(ignore_subscribe_messages=False) as channel:
                     await channel.subscribe(_CHANNEL)

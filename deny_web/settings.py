@@ -115,6 +115,7 @@ DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:
 _IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 # SQLite has one writer: more threads would wait for each other in its busy handler, which sleeps, and not in our queue.
 DB_THREADS = env.integer("DB_THREADS", 2 if _IS_SQLITE else 8)
+DB_WRITES_TOGETHER = _IS_SQLITE  # PostgreSQL has many writers, and joins their commits by itself
 if _IS_SQLITE:
     DATABASES["default"] |= {
         "CONN_MAX_AGE": None,

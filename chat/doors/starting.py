@@ -48,7 +48,7 @@ async def start(
             made.account.take(permit)
         return principal, made
 
-    principal, made = await (_at_once(make) if _asks_nothing(create) else db.run(make))
+    principal, made = await (_at_once(make) if _asks_nothing(create) else db.write(make))
     if isinstance(made, Existing):
         return made.response_id
     host.launch(made)
