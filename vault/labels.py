@@ -5,8 +5,12 @@ import unicodedata
 from vault.errors import CredentialNotFound, InvalidLabel
 
 LONGEST = 200  # characters
+# Letters, digits, punctuation and symbols of every script: a label needs one, or nobody would see it. Joiners and
+# accents are part of how some scripts are written, and alone they are nothing.
+_VISIBLE = frozenset("LNPS")
 # Control signs, halves of surrogate pairs, and the two that break lines.
 _INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0")  # fillers of Hangul, which are letters and show nothing
 # Signs that turn the text around them: a label would read as another one ("Trojan Source", Boucher 2021).
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -18,7 +22,7 @@ def clean(label: str) -> str:
         InvalidLabel: with the reason.
     """
     label = unicodedata.normalize("NFC", label)
-    if not label.strip():
+    if not any(unicodedata.category(sign)[0] in _VISIBLE for sign in label if sign not in _BLANK):
         raise InvalidLabel("Give the value a label, such as stripe-prod.")
     if any(unicodedata.category(sign) in _INVISIBLE or sign in _TURNING for sign in label):
         raise InvalidLabel("A label is one line of visible characters.")
