@@ -23,6 +23,11 @@ class AuditRow(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("tenant", "n"), name="audit_row_once"),)
+        # The page's filter by act, with its list of acts, and by days, in a trail of many years.
+        indexes = (
+            models.Index(fields=("tenant", "verb", "n"), name="audit_row_by_verb"),
+            models.Index(fields=("tenant", "at"), name="audit_row_by_day"),
+        )
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.n} {self.verb}"
