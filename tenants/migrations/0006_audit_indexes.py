@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '.py'),
+        ('tenants', '0005_accounts'),
     ]
 
     operations = [
