@@ -386,6 +386,7 @@ def test_hook_calls_its_tool_once(trap: Trap, hooked: Bench, api: ToolApi) -> No
     row = hook_of(trap)
     telling.tell(row.pk)
     assert row.hook == Sighting.Hook.CALLED
+    assert row.hook_call
     execution.run(row.hook_call)
     assert [seen.target for seen in api.requests] == ["/v1/rotate"]
     look(trap, who=Who.of(trap.cast.owner))  # another alert within ten minutes

@@ -1,7 +1,9 @@
 """Making, arming, planting and deleting honeytokens; what a dump holds of them; what a rotation of server keys does."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -207,7 +209,7 @@ def test_equal_values_of_two_workspaces_have_nothing_in_common(cast: Cast) -> No
 
 
 @pytest.fixture
-def own_keys(tmp_path: Path, settings) -> None:
+def own_keys(tmp_path: Path, settings: Any) -> Iterator[None]:
     settings.DATA_DIR = tmp_path
     server_keys.reload()
     forget()

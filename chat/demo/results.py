@@ -19,7 +19,7 @@ _CODES = {
     "upstream_error": "the service behind it answered with an error",
     "upstream_timeout": "the service behind it did not answer in time.",
     "result_withheld": "the answer carried the credential itself, so it was withheld from me and reported.",
-    "denied": "a person denied the call.",
+    "denied": "the call was denied.",
     "too_many_calls": "the request allows no more calls.",
     "outcome_unknown": "the connection was lost while the call was under way, so nobody knows whether it took effect."
     " Check before you try again.",

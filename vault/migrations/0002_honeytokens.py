@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=80)),
-                ('place', models.CharField(choices=[('message', 'Chat message'), ('argument', 'Tool argument'), ('outgoing', 'Outgoing request'), ('output', "Model's words"), ('api_key', 'API key'), ('denysh', 'deny.sh API')], max_length=10)),
+                ('place', models.CharField(choices=[('message', 'Chat message'), ('argument', 'Tool argument'), ('outgoing', 'Outgoing request'), ('output', 'Model answer'), ('api_key', 'API key'), ('denysh', 'deny.sh API')], max_length=10)),
                 ('detail', models.CharField(blank=True, max_length=200)),
                 ('stopped', models.BooleanField(default=False)),
                 ('who', models.CharField(max_length=300)),

@@ -56,7 +56,7 @@ class Sighting(models.Model):
         MESSAGE = "message", "Chat message"
         ARGUMENT = "argument", "Tool argument"
         OUTGOING = "outgoing", "Outgoing request"
-        OUTPUT = "output", "Model's words"
+        OUTPUT = "output", "Model answer"
         API_KEY = "api_key", "API key"
         DENYSH = "denysh", "deny.sh API"
 

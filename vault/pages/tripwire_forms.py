@@ -43,8 +43,8 @@ class MakeForm(OptionsForm):
         strip=True,
         label="Your own value",
         widget=forms.Textarea(_SECRET),
-        help_text="Only for a value of your own; nobody must be using it. Never one from a vault, cover or not: it is "
-        "told there by its use.",
+        help_text="Only for a value of your own, which nobody uses. Never one that a vault holds, cover or not: arming "
+        "it would tell which is which.",
     )
     field_order = ("name", "kind", "value", "stops", "in_output")
 
@@ -66,7 +66,7 @@ class PlantForm(forms.Form):
         label="How it is put",
         required=False,
         max_length=planted.LONGEST_NOTE,
-        help_text="The value stands for {value}. Say that it is not to be used: an honest model leaves it alone.",
+        help_text="The value goes where {value} stands. Say that it is not to be used: an honest model leaves it alone.",
     )
     value = SecretText(
         required=False,

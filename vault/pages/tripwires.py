@@ -86,8 +86,10 @@ def notice(principal: Principal) -> Notice | None:
     waiting = alerts.unacknowledged(principal.tenant)
     if not waiting:
         return None
-    text = "A honeytoken was sighted." if waiting == 1 else f"Honeytokens were sighted: {waiting} alerts."
-    return Notice(text, reverse("tripwires", kwargs={"slug": principal.tenant.slug}), "Look at it")
+    url = reverse("tripwires", kwargs={"slug": principal.tenant.slug})
+    if waiting == 1:
+        return Notice("A honeytoken was sighted.", url, "Look at the alert")
+    return Notice(f"Honeytokens were sighted: {waiting} alerts.", url, "Look at them")
 
 
 def _alert(principal: Principal, row: Sighting) -> dict[str, Any]:
