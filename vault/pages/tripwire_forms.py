@@ -66,7 +66,7 @@ class PlantForm(forms.Form):
         label="How it is put",
         required=False,
         max_length=planted.LONGEST_NOTE,
-        help_text="The value goes where {value} stands. Say that it is not to be used: an honest model leaves it alone.",
+        help_text="The value goes where {value} stands. Say that it is not to be used; an honest model heeds that.",
     )
     value = SecretText(
         required=False,
