@@ -77,8 +77,7 @@ def _make(upstream: Upstream) -> Client:
     from openai import DefaultAioHttpClient
     from openai._vendor.httpx_aiohttp import AiohttpTransport  # not public: the one way to hand it a connector
 
-    session = _session(upstream)
-    transport = AiohttpTransport(client=session)
+    transport = AiohttpTransport()
     sdk = credentials.sdk(
         upstream,
         default_headers=dict(upstream.headers),
@@ -91,6 +90,7 @@ def _make(upstream: Upstream) -> Client:
     )
     named = {**sdk.default_headers, **sdk.auth_headers, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
     headers = CIMultiDict({name: value for name, value in named.items() if isinstance(value, str) and value})
+    session = transport.client = _session(upstream)  # only now: settings that the SDK refuses leave none behind
     waits = upstream.timeouts
     return Client(
         sdk,
@@ -136,7 +136,7 @@ async def models(upstream: Upstream) -> list[str]:
     import openai
 
     try:
-        page = await client(upstream).sdk.with_options(max_retries=0, timeout=10).models.list()
+        page = await credentials.asked_once(client(upstream).sdk).models.list()
     except openai.APIStatusError as error:
         raise of_status(error.status_code, error.response.headers.get("retry-after")) from None
     except openai.APITimeoutError:
@@ -150,7 +150,7 @@ async def count_tokens(upstream: Upstream, body: dict[str, Any]) -> int | None:
     """The upstream's count of a request's input tokens, or None where it cannot count."""
     import openai
 
-    one = client(upstream).sdk.with_options(max_retries=0, timeout=10)
+    one = credentials.asked_once(client(upstream).sdk)
     try:
         return (await one.responses.input_tokens.count(extra_body=body)).input_tokens
     except (openai.OpenAIError, AttributeError, ValueError):

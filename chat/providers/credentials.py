@@ -47,6 +47,14 @@ def sdk(upstream: Upstream, **options: Any) -> "AsyncOpenAI":
         raise UpstreamUnfit("The upstream's settings cannot be used. An admin can mend them under Models.") from None
 
 
+def asked_once(client: "AsyncOpenAI") -> "AsyncOpenAI":
+    """The same client for a call that is not worth repeating, or waiting for more than 10 seconds."""
+    made = client.with_options(max_retries=0, timeout=10)
+    # The copy would make an exchange of its own, at OpenAI's address, and ask it anew each time.
+    made._workload_identity_auth = client._workload_identity_auth
+    return made
+
+
 def signer(upstream: Upstream, client: "AsyncOpenAI") -> Signer | None:
     """What signs the upstream's requests, None where the client's headers do."""
     if upstream.kind == Provider.Kind.BEDROCK:

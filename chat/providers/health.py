@@ -11,6 +11,7 @@ import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 import redis
@@ -50,6 +51,8 @@ class Trouble:
 _troubles: dict[str, Trouble] = {}
 _looked = 0.0
 _tasks: set[asyncio.Task[None]] = set()
+_untold: set[str] = set()
+_telling: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
 def usable(upstreams: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
@@ -72,14 +75,14 @@ def failed(upstream: Upstream, error: ProviderError) -> None:
     pause = min(_FIRST * 2 ** max(0, failures - PASSED_OVER_AFTER), LONGEST)
     pause = min(max(pause, error.retry_after or 0.0), LONGEST)
     until = now + pause if failures >= PASSED_OVER_AFTER else now
-    trouble = _troubles[key] = Trouble(failures, error.code, before.since if before else now, until, now)
-    _beside(_tell(key, trouble))
+    _troubles[key] = Trouble(failures, error.code, before.since if before else now, until, now)
+    _tell(key)
 
 
 def well(upstream: Upstream) -> None:
     """It answered."""
     if _troubles and _troubles.pop(_key(upstream), None) is not None:
-        _beside(_tell(_key(upstream), None))
+        _tell(_key(upstream))
 
 
 def known(upstreams: Iterable[Upstream]) -> dict[str, Trouble]:
@@ -90,6 +93,18 @@ def known(upstreams: Iterable[Upstream]) -> dict[str, Trouble]:
         told = {}
     found = {one.name: told.get(_key(one)) or _troubles.get(_key(one)) for one in upstreams}
     return {name: trouble for name, trouble in found.items() if trouble is not None}
+
+
+def forget() -> None:
+    """What this process knows. What the others were told stays with them."""
+    global _looked
+    _looked = 0.0
+    _troubles.clear()
+
+
+async def settled() -> None:
+    """Once what is to be told is told."""
+    await asyncio.gather(*_tasks, return_exceptions=True)
 
 
 def _may_ask(key: str) -> bool:
@@ -115,34 +130,46 @@ def _look_sometimes() -> None:
         _beside(_look())
 
 
-def _beside(work: Coroutine[Any, Any, None]) -> None:
+def _beside(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     task = asyncio.ensure_future(work)
     _tasks.add(task)  # a loop keeps tasks weakly
     task.add_done_callback(_tasks.discard)
+    return task
 
 
-async def _tell(key: str, trouble: Trouble | None) -> None:
-    try:
-        if trouble is None:
-            await valkey.aio().hdel(_KEY, key)
-        else:
-            await valkey.aio().hset(_KEY, key, orjson.dumps(asdict(trouble)).decode())
-    except (redis.RedisError, OSError) as error:
-        logger.warning("other processes are not told of an upstream's health: %s", type(error).__name__)
+def _tell(key: str) -> None:
+    """See to it that the other processes hear of it. One write at a time: two could arrive in the wrong order."""
+    _untold.add(key)
+    loop = asyncio.get_running_loop()
+    if loop not in _telling or _telling[loop].done():
+        _telling[loop] = _beside(_tell_all())
+
+
+async def _tell_all() -> None:
+    while _untold:
+        key = _untold.pop()
+        trouble = _troubles.get(key)
+        try:
+            if trouble is None:
+                await valkey.aio().hdel(_KEY, key)
+            else:
+                await valkey.aio().hset(_KEY, key, orjson.dumps(asdict(trouble)).decode())
+        except (redis.RedisError, OSError) as error:
+            logger.warning("other processes are not told of an upstream's health: %s", type(error).__name__)
 
 
 async def _look() -> None:
     """Take over what other processes know: their newer failures, and their recoveries."""
     try:
         told = _read(await valkey.aio().hgetall(_KEY))
+        now = time.time()
+        if old := [key for key, trouble in told.items() if now - trouble.changed > _FORGOTTEN_AFTER]:
+            await valkey.aio().hdel(_KEY, *old)
     except (redis.RedisError, OSError):
         return  # what this process knows itself is enough until then
-    now = time.time()
     for key, trouble in told.items():
         mine = _troubles.get(key)
-        if now - trouble.changed > _FORGOTTEN_AFTER:
-            await _tell(key, None)
-        elif mine is None or mine.changed < trouble.changed:
+        if key not in old and (mine is None or mine.changed < trouble.changed):
             _troubles[key] = trouble
     for key, mine in list(_troubles.items()):
         if key not in told and now - mine.changed > _LOOK_EVERY:  # else it is still on its way there

@@ -42,6 +42,7 @@ def add_route(pattern: str, names: Sequence[str], *, acting: Principal, extend: 
 
     A new one stands last, but before a route for everything, behind which it would never be looked at.
     """
+    need(acting, Act.MODELS_WRITE)
     with transaction.atomic():
         change(acting.tenant)
         routes = stored(acting.tenant)
@@ -57,6 +58,7 @@ def add_route(pattern: str, names: Sequence[str], *, acting: Principal, extend: 
 
 def remove_route(pattern: str, *, acting: Principal) -> None:
     """Raises Refused, PermissionDenied."""
+    need(acting, Act.MODELS_WRITE)
     with transaction.atomic():
         change(acting.tenant)
         routes = stored(acting.tenant)

@@ -1,0 +1,318 @@
+"""Which upstreams a model goes to, how that is set, and that a change holds at once."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from chat.models import Provider, Route
+from chat.providers import actions, route_actions, upstream
+from chat.providers.actions import Handling
+from chat.providers.routes import NotRouted, NoUpstream
+from chat.providers.upstream import Timeouts
+from tenants import access
+from tenants.models import AuditRow, Role
+from tenants.rules import Refused
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db
+Kind = Provider.Kind
+
+
+def make(name: str, **changes: Any) -> Provider:
+    """An upstream of `acme`, set by the operator."""
+    given: dict[str, Any] = {"kind": Kind.RESPONSES, "base_url": f"http://127.0.0.1:9/{name}", "model": f"{name}-m"}
+    return actions.set_provider(acting=access.for_slug("acme"), name=name, **{**given, **changes})
+
+
+def asked(cast: Cast, model: str | None) -> list[str]:
+    return [one.name for one in upstream.routing(cast.acme).plan(model).upstreams]
+
+
+def route(*routes: tuple[str, list[str]]) -> None:
+    route_actions.set_routes(routes, acting=access.for_slug("acme"))
+
+
+def test_one_upstream_takes_every_model(cast: Cast) -> None:
+    make("a")
+    assert asked(cast, "anything/at-all") == ["a"]
+    assert asked(cast, None) == ["a"]
+
+
+def test_without_routes_they_are_asked_in_their_order(cast: Cast) -> None:
+    make("a")
+    make("b")
+    actions.order_providers(acting=access.for_slug("acme"), names=["b", "a"])
+    assert asked(cast, "m") == ["b", "a"]
+    assert upstream.routing(cast.acme).plan(None).model == "b-m"
+
+
+def test_the_first_pattern_that_fits_decides(cast: Cast) -> None:
+    for name in "abc":
+        make(name)
+    route(("gpt-5*", ["b", "a"]), ("gpt-*", ["c"]), ("openai/*", ["a"]))
+    assert asked(cast, "gpt-5.5") == ["b", "a"]
+    assert asked(cast, "gpt-4") == ["c"]
+    assert asked(cast, "openai/gpt-5.5") == ["a"]
+
+
+@pytest.mark.parametrize("model", ["GPT-4", "xgpt-4", "unknown", "", "x" * 4000])
+def test_a_model_that_no_route_names_is_not_there(model: str, cast: Cast) -> None:
+    make("a")
+    make("b")
+    route(("gpt-*", ["a", "b"]))
+    with pytest.raises(NotRouted) as caught:
+        upstream.routing(cast.acme).plan(model)
+    assert len(caught.value.model) <= 200
+    assert asked(cast, None) == ["a"]  # the workspace's own is answered all the same
+
+
+def test_an_upstream_that_takes_its_mapped_models_alone(cast: Cast) -> None:
+    make("a", model="", handling=Handling({"gpt-5.5": "openai/gpt-5.5"}, only_mapped=True))
+    make("b")
+    assert asked(cast, "gpt-5.5") == ["a", "b"]
+    assert asked(cast, "qwen3") == ["b"]
+
+
+def test_an_upstream_that_is_off_is_not_asked(cast: Cast) -> None:
+    make("a")
+    make("b")
+    route(("gpt-*", ["a"]), ("*", ["a", "b"]))
+    actions.switch_provider(acting=access.for_slug("acme"), name="a", enabled=False)
+    assert asked(cast, "m") == ["b"]
+    with pytest.raises(NotRouted):
+        upstream.routing(cast.acme).plan("gpt-5.5")
+    actions.switch_provider(acting=access.for_slug("acme"), name="b", enabled=False)
+    with pytest.raises(NoUpstream):
+        upstream.routing(cast.acme).plan(None)
+
+
+def test_another_workspace_has_none_of_it(cast: Cast) -> None:
+    make("a")
+    with pytest.raises(NoUpstream):
+        upstream.routing(cast.elsewhere).plan("a-m")
+
+
+def test_one_query_once_it_is_known_and_none_of_it_is_old(cast: Cast) -> None:
+    make("a")
+    make("b")
+    route(("m", ["a"]))
+    assert asked(cast, "m") == ["a"]
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert asked(cast, "m") == ["a"]
+    assert len(queries) == 1
+    route(("m", ["b"]))
+    assert asked(cast, "m") == ["b"]
+    make("b", model="other")
+    assert upstream.routing(cast.acme).upstreams[1].model == "other"
+
+
+def test_removing_an_upstream_takes_its_key_and_the_routes_that_led_to_it_alone(cast: Cast) -> None:
+    make("a", key="sk-1")
+    make("b")
+    route(("gpt-*", ["a"]), ("*", ["a", "b"]))
+    actions.remove_provider(acting=access.for_slug("acme"), name="a")
+    assert route_actions.stored(cast.acme) == [("*", ["b"])]
+    assert not Provider.objects.filter(name="a").exists()
+    assert asked(cast, "gpt-5.5") == ["b"]
+
+
+def test_a_new_route_stands_before_the_one_for_everything(cast: Cast) -> None:
+    make("a")
+    route(("*", ["a"]))
+    route_actions.add_route("gpt-*", ["a"], acting=access.for_slug("acme"))
+    assert [pattern for pattern, _ in route_actions.stored(cast.acme)] == ["gpt-*", "*"]
+
+
+def test_a_route_that_stays_keeps_its_row(cast: Cast) -> None:
+    make("a")
+    route(("m", ["a"]), ("n", ["a"]))
+    before = Route.objects.get(pattern="n").pk
+    route(("n", ["a"]), ("m", ["a"]))
+    assert Route.objects.get(pattern="n").pk == before
+    assert [pattern for pattern, _ in route_actions.stored(cast.acme)] == ["n", "m"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "words"),
+    [
+        ([("m", ["nobody"])], "no upstream"),
+        ([("m", [])], "nowhere"),
+        ([("m", ["a", "a"])], "twice"),
+        ([("m", ["a"]), ("m", ["a"])], "two routes"),
+        ([("", ["a"])], "pattern"),
+        ([("two words", ["a"])], "pattern"),
+        ([("x" * 201, ["a"])], "pattern"),
+        ([(f"m{n}", ["a"]) for n in range(101)], "At most"),
+    ],
+)
+def test_what_is_no_route_is_refused_and_nothing_changes(
+    routes: list[tuple[str, list[str]]], words: str, cast: Cast
+) -> None:
+    make("a")
+    route(("gpt-*", ["a"]))
+    with pytest.raises(Refused, match=words):
+        route(*routes)
+    assert route_actions.stored(cast.acme) == [("gpt-*", ["a"])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "UPPER"}, "name"),
+        ({"name": "a b"}, "name"),
+        ({"name": "x" * 41}, "name"),
+        ({"handling": Handling({"": "m"})}, "model's name"),
+        ({"handling": Handling({"m": "x" * 201})}, "model's name"),
+        ({"handling": Handling(only_mapped=True)}, "Map at least one"),
+        ({"handling": Handling({"x": "y"}, only_mapped=True)}, "not among the mapped"),
+        ({"handling": Handling(timeouts=Timeouts(connect=0))}, "timeout"),
+        ({"handling": Handling(timeouts=Timeouts(gap=9999))}, "timeout"),
+        ({"base_url": "ftp://x"}, "address"),
+    ],
+)
+def test_settings_out_of_bounds_are_refused(changes: dict[str, Any], words: str, cast: Cast) -> None:
+    with pytest.raises(Refused, match=words):
+        make(changes.pop("name", "a"), **changes)
+    assert not Provider.objects.exists()
+
+
+def test_a_member_may_change_nothing(cast: Cast) -> None:
+    make("a")
+    bob = cast.principal(cast.bob, Role.MEMBER)
+    for act in (
+        lambda: actions.set_provider(acting=bob, kind=Kind.DEMO),
+        lambda: actions.switch_provider(acting=bob, name="a", enabled=False),
+        lambda: actions.remove_provider(acting=bob, name="a"),
+        lambda: actions.order_providers(acting=bob, names=["a"]),
+        lambda: route_actions.set_routes([], acting=bob),
+        lambda: route_actions.add_route("m", ["a"], acting=bob),
+        lambda: route_actions.remove_route("m", acting=bob),
+    ):
+        with pytest.raises(PermissionDenied):
+            act()
+
+
+def test_every_act_is_audited(cast: Cast) -> None:
+    make("a", key="sk-planted")
+    route(("m", ["a"]))
+    actions.switch_provider(acting=cast.owner, name="a", enabled=False)
+    actions.order_providers(acting=cast.owner, names=["a"])
+    actions.remove_provider(acting=cast.owner, name="a")
+    verbs = list(AuditRow.objects.filter(tenant=cast.acme).order_by("n").values_list("verb", flat=True))
+    assert verbs[-5:] == ["provider.write", "routes.write", "provider.off", "provider.order", "provider.remove"]
+    assert "sk-planted" not in str(list(AuditRow.objects.values()))
+
+
+# --- what a workspace may not do to what the operator set up ---------------------------------------------------------
+
+
+def test_a_workspace_cannot_make_an_upstream_read_this_server_s_files(cast: Cast) -> None:
+    settings = '{"identity_provider_id": "", "service_account_id": "", "token_file": "/etc/hostname"}'
+    with pytest.raises(Refused, match="operator"):
+        actions.set_provider(
+            acting=cast.owner, kind=Kind.IDENTITY, name="x", base_url="https://example.com/v1", key=settings
+        )
+
+
+def test_nor_give_a_keyless_upstream_another_address_or_another_file(cast: Cast) -> None:
+    made = make("a", kind=Kind.IDENTITY, key="the operator's")
+    sealed = bytes(made.sealed_key or b"")
+    for changes in (
+        {"base_url": made.base_url, "key": "mine"},
+        {"base_url": "https://example.com/v1", "keep_key": True},
+    ):
+        with pytest.raises(Refused, match="operator"):
+            actions.set_provider(acting=cast.owner, kind=Kind.IDENTITY, name="a", **changes)
+    actions.set_provider(
+        acting=cast.owner, kind=Kind.IDENTITY, name="a", base_url=made.base_url, model="n", keep_key=True
+    )
+    made.refresh_from_db()
+    assert (made.model, bytes(made.sealed_key or b"")) == ("n", sealed)
+
+
+def test_a_key_does_not_follow_to_another_kind_at_the_same_address(cast: Cast) -> None:
+    made = make("a", kind=Kind.IDENTITY, key="the operator's")
+    actions.set_provider(acting=cast.owner, kind=Kind.RESPONSES, name="a", base_url=made.base_url, keep_key=True)
+    assert upstream.for_tenant(cast.acme).key == "none"
+
+
+def test_who_can_open_what_an_upstream_sealed_changes_with_its_address(cast: Cast) -> None:
+    first = make("a").origin
+    assert make("a", model="other").origin == first
+    assert make("a", base_url="http://127.0.0.1:9/elsewhere").origin != first
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def command(*words: str, stdin: str = "", monkeypatch: pytest.MonkeyPatch | None = None) -> str:
+    told = io.StringIO()
+    if monkeypatch is not None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    call_command("provider", *words, stdout=told)
+    return told.getvalue()
+
+
+def test_the_command_sets_lists_routes_and_removes(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = ("set", "acme", "--base-url", "http://127.0.0.1:9/v1")
+    assert "key set" in command(*base, "--model", "m", stdin="sk-planted\n", monkeypatch=monkeypatch)
+    more = ("--name", "local", "--map", "gpt-5.5=qwen3", "--only-mapped", "--route", "gpt-*", "--gap-seconds", "7.5")
+    assert "key not set" in command(*base, *more, stdin="\n", monkeypatch=monkeypatch)
+    command("route", "acme", "*", "default", "local")
+    listed = command("list", "acme")
+    assert "sk-planted" not in listed
+    assert listed.splitlines() == [
+        "default\tresponses\thttp://127.0.0.1:9/v1\tm\tkey set\twell",
+        "local\tresponses\thttp://127.0.0.1:9/v1\t-\tkey not set\twell",
+        "gpt-* → local",
+        "* → default, local",
+    ]
+    row = Provider.objects.get(name="local")
+    assert (row.names, row.only_mapped, row.gap_seconds, row.connect_seconds) == ({"gpt-5.5": "qwen3"}, True, 7.5, 10)
+    command(*base, "--name", "local", stdin="\n", monkeypatch=monkeypatch)
+    row.refresh_from_db()
+    assert (row.names, row.gap_seconds) == ({"gpt-5.5": "qwen3"}, 7.5)  # what is not given stays
+    command("route", "acme", "gpt-*", "--remove")
+    command("remove", "acme", "local")
+    assert command("list", "acme").splitlines()[1:] == ["* → default"]
+
+
+def test_a_route_that_is_given_again_is_extended(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "a"):
+        words = ("set", "acme", "--base-url", "http://127.0.0.1:9/v1", "--name", name, "--route", "gpt-*")
+        command(*words, stdin="\n", monkeypatch=monkeypatch)
+    assert route_actions.stored(cast.acme) == [("gpt-*", ["a", "b"])]
+
+
+def test_the_command_sets_bedrock_and_keyless_upstreams(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = ("set", "acme", "--base-url", "https://bedrock-mantle.eu-west-1.api.aws/openai/v1", "--name", "aws")
+    assert "key set" in command(*base, "--bedrock", stdin="bedrock-key\n", monkeypatch=monkeypatch)
+    keyless = ("set", "acme", "--base-url", "https://api.openai.com/v1", "--name", "keyless")
+    ids = ("--workload-identity", "idp_1", "sa_1")
+    assert "not needed" in command(*keyless, *ids, "--token-file", "/run/token", monkeypatch=monkeypatch)
+    kinds = {row.name: row.kind for row in Provider.objects.all()}
+    assert kinds == {"aws": Kind.BEDROCK, "keyless": Kind.IDENTITY}
+    with pytest.raises(CommandError, match="--token-file"):
+        command(*keyless, *ids, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("remove", "acme", "nobody"),
+        ("route", "acme", "m", "nobody"),
+        ("route", "acme", "m"),
+        ("route", "acme", "m", "--remove"),
+        ("list", "nowhere"),
+    ],
+)
+def test_the_command_refuses_with_a_sentence(words: tuple[str, ...], cast: Cast) -> None:
+    with pytest.raises(CommandError):
+        command(*words)
