@@ -8,6 +8,7 @@ import json
 import ssl
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,17 @@ def echo(*, field: str = "authorization", change: Callable[[str], str] = str) ->
 
     def behave(handler: BaseHTTPRequestHandler, seen: Seen) -> None:
         reply({"id": "in_1", "note": change(seen.headers[field])})(handler, seen)
+
+    return behave
+
+
+def forward(url: str) -> Behaviour:
+    """Hand the request on, and its status back: a proxy before a server whose port was not known in time."""
+
+    def behave(handler: BaseHTTPRequestHandler, seen: Seen) -> None:
+        request = urllib.request.Request(url, seen.body, seen.headers, method=seen.method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            reply({}, status=answer.status)(handler, seen)
 
     return behave
 

@@ -108,6 +108,21 @@ class Workspace:
         self.cookie = next(cookie.value or "" for cookie in jar if cookie.name == "deny_web_session")
         return self.cookie
 
+    def add_webhook(self, url: str, *events: str) -> str:
+        """A webhook added through the console; gives its signing secret."""
+        page = f"{self.app.url}/t/{self.slug}/console/webhooks/"
+        cookie = f"deny_web_session={self.sign_in()}"
+        with urllib.request.urlopen(urllib.request.Request(page, headers={"Cookie": cookie})) as answer:
+            cookie += "; " + answer.headers["Set-Cookie"].partition(";")[0]
+            token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
+        assert token
+        form = [("csrfmiddlewaretoken", token[1]), ("url", url), *(("event_types", name) for name in events)]
+        sent = urllib.request.Request(page, urlencode(form).encode(), {"Cookie": cookie, "Referer": page})
+        with urllib.request.urlopen(sent) as answer:
+            found = re.search(r"whsec_[\w+/=]+", answer.read().decode())
+        assert found
+        return found[0]
+
     @contextmanager
     def socket(self, cookie: str) -> Iterator["Socket"]:
         """The browser's socket."""

@@ -1,4 +1,4 @@
-"""One running app, one scripted upstream and one workspace with a tool, for all the clients."""
+"""One running app, one scripted upstream and one workspace with two tools, for all the clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,61 +6,45 @@ from pathlib import Path
 import pytest
 
 from tests import tool_api
+from tests.acme import api, api_server, upstream, upstream_server
 from tests.infra.app import App
 from tests.infra.beside import app_beside
 from tests.interop import installed
 from tests.interop.programs import Programs
 from tests.tool_api import ToolApi, reply
 from tests.upstream import Upstream
-from tests.upstream import running as upstream_running
 from tests.workspace import Workspace, make_workspace, tool
+
+__all__ = ["api", "api_server", "upstream", "upstream_server"]
 
 INVOICE = {"id": "in_1Abc123XYZ", "amount_due": 4200, "status": "open", "customer_email": "jo@example.com"}
 
 
 @pytest.fixture(scope="package")
-def _api_server() -> Iterator[ToolApi]:
-    with tool_api.running() as server:
-        server.handle(f"/v1/invoices/{INVOICE['id']}", reply(INVOICE))
-        yield server
-
-
-@pytest.fixture
-def api(_api_server: ToolApi) -> ToolApi:
-    """The invoices' API, which the workspace's tool calls; nothing recorded yet."""
-    _api_server.requests.clear()
-    return _api_server
+def hooks() -> Iterator[ToolApi]:
+    """Where the workspace's webhooks may lead; apart from the tools' API, whose requests are counted."""
+    with tool_api.running() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="package")
-def app(migrated_dir: Path, _api_server: ToolApi) -> Iterator[App]:
+def app(migrated_dir: Path, api_server: ToolApi, hooks: ToolApi) -> Iterator[App]:
     """The app, for every file of this folder."""
-    with app_beside(migrated_dir, _api_server) as running:
+    with app_beside(migrated_dir, api_server, TOOL_ALLOWED_HOSTS=f"{api_server.host},{hooks.host}") as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def _upstream_server() -> Iterator[Upstream]:
-    with upstream_running() as server:
-        yield server
-
-
-@pytest.fixture
-def upstream(_upstream_server: Upstream) -> Iterator[Upstream]:
-    """The upstream, empty; fails where the script and the requests do not agree."""
-    _upstream_server.reset()
-    yield _upstream_server
-    _upstream_server.assert_used()
-
-
-@pytest.fixture(scope="package")
-def workspace(app: App, _upstream_server: Upstream, _api_server: ToolApi) -> Iterator[Workspace]:
-    """The workspace `acme`, its vault unlocked, with the tool `get_invoice`."""
+def workspace(app: App, upstream_server: Upstream, api_server: ToolApi) -> Iterator[Workspace]:
+    """The workspace `acme`, its vault unlocked, with `get_invoice` and, for a person to approve, `refund`."""
+    api_server.handle(f"/v1/invoices/{INVOICE['id']}", reply(INVOICE))
     made = make_workspace(app, "acme")
-    made.use_upstream(_upstream_server.url)
+    made.use_upstream(upstream_server.url)
     made.put_secret()
     made.unlock()
-    made.load_tools(tool(_api_server.url, result="{id: id, amount_due: amount_due, status: status}"))
+    look_up = tool(api_server.url, result="{id: id, amount_due: amount_due, status: status}")
+    refund = tool(api_server.url, "refund", request={"method": "POST", "idempotent": False}, approval="ask")
+    made.load_tools(look_up, refund)
     yield made
     made.close()
 

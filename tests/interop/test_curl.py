@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -10,6 +11,12 @@ from tests.interop.programs import CLIENTS, Programs
 from tests.upstream import Upstream, text
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def _curl() -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
 
 
 def test_the_page_runs_as_one_script(programs: Programs, upstream: Upstream) -> None:

@@ -43,6 +43,11 @@ def test_openai_s_structured_output_and_errors(programs: Programs, upstream: Ups
     assert said == ["tea Ada and Bob", "404 not_found", "401 invalid_api_key"]
 
 
+def test_openai_over_a_websocket(programs: Programs, upstream: Upstream) -> None:
+    upstream.queue(text("Hello there.", deltas=3))
+    assert programs.typescript("Over a WebSocket") == ["Hello there."]
+
+
 def test_the_ai_sdk_whole_and_as_it_is_written(programs: Programs, upstream: Upstream) -> None:
     upstream.queue(text("Hello."), text("Hello again.", deltas=3))
     whole, streamed = programs.typescript("Vercel's AI SDK")
@@ -59,6 +64,14 @@ def test_the_ai_sdk_runs_its_tool_and_shows_the_server_s(programs: Programs, ups
     assert json.loads(json.loads(shown["mcp.get_invoice"])["output"]) == NARROWED
     assert answer == "42.00 is open."
     assert outputs(upstream) == [{"city": "Oslo", "time": "12:30"}, NARROWED]
+
+
+def test_the_ai_sdk_answers_a_tool_that_asks(programs: Programs, upstream: Upstream, api: ToolApi) -> None:
+    upstream.queue(calls(("refund", {"id": INVOICE["id"]})), text("Refunded."))
+    asked, answer = programs.typescript("A tool that asks, in the AI SDK")
+    assert asked == 'approving mcp.refund {"id":"in_1Abc123XYZ"}'
+    assert answer == "Refunded."
+    assert [seen.method for seen in api.requests] == ["POST"]
 
 
 def test_the_ai_sdk_s_structured_output(programs: Programs, upstream: Upstream) -> None:

@@ -39,6 +39,18 @@ def test_the_runner_leaves_the_workspace_s_tools_to_the_server(
     assert SECRET not in json.dumps(upstream.requests())
 
 
+def test_a_tool_that_asks(programs: Programs, upstream: Upstream, api: ToolApi) -> None:
+    upstream.queue(calls(("refund", {"id": INVOICE["id"]})), text("Refunded."))
+    (said,) = programs.python("A tool that asks", page=PAGE, stdin="yes\n", **UNTRACED)
+    assert said == 'refund {"id": "in_1Abc123XYZ"} (yes or no) Refunded.'
+    assert [seen.method for seen in api.requests] == ["POST"]
+
+
+def test_over_a_websocket(programs: Programs, upstream: Upstream) -> None:
+    upstream.queue(calls(("get_invoice", {"id": INVOICE["id"]})), text("42.00 is open."))
+    assert programs.python("Over a WebSocket", page=PAGE, **UNTRACED) == ["42.00 is open."]
+
+
 def test_a_streamed_run_hands_over(programs: Programs, upstream: Upstream) -> None:
     upstream.queue(calls(("transfer_to_billing", {})), text("Billing here.", deltas=3))
     said = programs.python("As it is written, with hand-offs", page=PAGE, **UNTRACED)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop.conftest import INVOICE
 from tests.interop.programs import Programs
-from tests.tool_api import ToolApi
+from tests.tool_api import ToolApi, forward, reply
 from tests.upstream import Upstream, calls, text
 from tests.workspace import SECRET
 
@@ -43,6 +43,13 @@ def test_a_tool_of_the_workspace(programs: Programs, upstream: Upstream, api: To
     assert answer == "42.00 is open."
     assert [seen.headers["authorization"] for seen in api.requests] == [f"Bearer {SECRET}"]
     assert SECRET not in call + json.dumps(upstream.requests())
+
+
+def test_a_tool_that_asks(programs: Programs, upstream: Upstream, api: ToolApi) -> None:
+    upstream.queue(calls(("refund", {"id": INVOICE["id"]})), text("Refunded."))
+    (said,) = programs.python("A tool that asks", stdin="yes\n")
+    assert said == 'refund {"id": "in_1Abc123XYZ"} (yes or no) Refunded.'
+    assert [seen.method for seen in api.requests] == ["POST"]
 
 
 def test_going_on(programs: Programs, upstream: Upstream) -> None:
@@ -89,6 +96,19 @@ def test_errors_are_the_sdk_s_exceptions(programs: Programs, upstream: Upstream)
 def test_in_the_background_polled_and_taken_up_again(programs: Programs, upstream: Upstream) -> None:
     upstream.queue(text("First thought."), text("Second thought.", deltas=3, delay=0.1))
     assert programs.python("In the background") == ["completed First thought.", "Second thought."]
+
+
+def test_told_by_a_webhook(programs: Programs, upstream: Upstream, hooks: ToolApi) -> None:
+    upstream.queue(text("I thought."))
+    secret = programs.workspace.add_webhook(f"{hooks.url}/hook", "response.completed")
+    with programs.started("Told by a webhook", OPENAI_WEBHOOK_SECRET=secret, PORT="0") as running:
+        first = running.stdout.readline()
+        # The app may post to this stub alone, whose port was known when it started.
+        hooks.handle("/hook", forward(f"http://127.0.0.1:{first.split()[-1]}/hook"))
+        said, _ = running.communicate(timeout=60)
+    hooks.handle("/hook", reply({}))
+    assert running.returncode == 0
+    assert said == "I thought.\n"
 
 
 def test_over_a_websocket(programs: Programs, upstream: Upstream) -> None:

@@ -1,10 +1,7 @@
 """Background responses that end, and the webhooks that tell of it: posted by real workers, read by the real SDK."""
 
-import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from openai import OpenAI
@@ -38,18 +35,7 @@ def app(migrated_dir: Path, api_server: tool_api.ToolApi, _receiver: Receiver) -
 @pytest.fixture(scope="module")
 def secret(acme: Workspace, _receiver: Receiver) -> str:
     """The signing secret of a webhook on all endings, added through the console."""
-    page = f"{acme.app.url}/t/{acme.slug}/console/webhooks/"
-    cookie = f"deny_web_session={acme.sign_in()}"
-    with urllib.request.urlopen(urllib.request.Request(page, headers={"Cookie": cookie})) as answer:
-        cookie += "; " + answer.headers["Set-Cookie"].partition(";")[0]
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
-    assert token
-    form = [("csrfmiddlewaretoken", token[1]), ("url", _receiver.url), *(("event_types", name) for name in ENDINGS)]
-    sent = urllib.request.Request(page, urlencode(form).encode(), {"Cookie": cookie, "Referer": page})
-    with urllib.request.urlopen(sent) as answer:
-        found = re.search(r"whsec_[\w+/=]+", answer.read().decode())
-    assert found
-    return found[0]
+    return acme.add_webhook(_receiver.url, *ENDINGS)
 
 
 @pytest.fixture
