@@ -4,8 +4,7 @@ Limits a minute are `tenants.limits`, budgets `tenants.budgets`, prices `tenants
 them pays for none: what it needs to know comes with the one query that says who is asking.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from chat import estimates
 from chat.errors import ApiError
 from chat.models import Response
 from chat.params import Create
-from deny_web import recent
 from tenants import budgets, limits, prices
 from tenants.access import Principal
 from tenants.budgets import Amount
@@ -87,30 +85,38 @@ def _count(value: object) -> int:
 # --- limits a minute -----------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def admitted(principal: Principal, create: Create) -> Iterator[Permit | None]:
-    """Let a request in, within its limits a minute; what it took is given back where nothing is made of it.
+class PermitNeeded(Exception):
+    """A request has limits a minute, and nobody has asked them. Not an error: whoever makes it asks, and goes on."""
 
-    `create.told` gets the headers of its answer. Raises ApiError 429.
+    def __init__(self, principal: Principal) -> None:
+        super().__init__()
+        self.principal = principal
+
+
+def need_permit(principal: Principal, permit: Permit | None) -> None:
+    """Raises PermitNeeded where a limit holds and `permit` is none.
+
+    The limits are asked apart from the transaction that makes a response: it may be done twice, and holds a lock that
+    nobody is to keep while Valkey answers.
     """
+    if permit is None and limits.buckets(principal.tenant, principal.api_key):
+        raise PermitNeeded(principal)
+
+
+def admit(principal: Principal, create: Create) -> Permit:
+    """Take a request from its limits a minute; `create.told` gets its answer's headers. Raises ApiError 429."""
     found = limits.buckets(principal.tenant, principal.api_key)
-    if not found:
-        yield None
-        return
-    recent.must_not_wait()
     try:
         permit = limits.take(found, *_asked(create.input, create.request), _ANSWER_AHEAD)
     except limits.Limited as limited:
         raise _too_many(limited) from None
-    if permit is None:
-        yield None
-        return
     create.told.update(permit.headers)
-    try:
-        yield permit
-    except BaseException:
-        limits.correct((level.bucket, -permit.tokens) for level in permit.levels)
-        raise
+    return permit
+
+
+def give_back(permit: Permit) -> None:
+    """Nothing was made of a request: its tokens are free again. It stays counted as a request."""
+    limits.correct((level.bucket, -permit.tokens) for level in permit.levels)
 
 
 def _asked(items: list[dict[str, Any]], request: dict[str, Any]) -> tuple[int, int | None]:

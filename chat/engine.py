@@ -158,7 +158,7 @@ async def _covered(turn: Turn) -> dict[str, Any]:
     """The step's request, held to what its budget covers."""
     body = _body(turn)
     if turn.account.reserved is not None:
-        await db.run(accounts.cover, turn, body)
+        await db.write(accounts.cover, turn, body)
     return body
 
 

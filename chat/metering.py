@@ -6,6 +6,7 @@ from typing import Any
 
 from chat import accounts, estimates, usage
 from chat.accounts import Account, Used
+from chat.errors import ApiError
 from chat.models import Door
 from chat.params import Create
 from chat.providers.errors import UpstreamCut, UpstreamMalformed
@@ -47,9 +48,12 @@ def _open(principal: Principal, create: Create, model: str, sent: int, name: str
         prices.rate(tenant, model),
         tenant.answer_tokens,
     )
-    with accounts.admitted(principal, create) as permit:
-        if tenant.has_budgets:
+    permit = accounts.admit(principal, create)
+    account.take(permit)
+    if tenant.has_budgets:
+        try:
             account.reserved = accounts.reserve_for(principal, name, host_id, model, sent, None)
-    if permit is not None:
-        account.take(permit)
+        except ApiError:
+            accounts.give_back(permit)
+            raise
     return account

@@ -97,7 +97,7 @@ class Collector:
         if batch.corrections:
             await db.run(limits.correct, batch.corrections.items())
         try:
-            await db.run(_write, batch)
+            await db.write(_write, batch)
         except DatabaseError as error:
             logger.warning("usage waits: %s", type(error).__name__)
             self._take_back(batch)

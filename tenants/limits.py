@@ -88,6 +88,9 @@ class Permit:
         return headers(self.levels)
 
 
+_FREE = Permit((), 0)
+
+
 class Limited(Exception):
     """A limit is reached. `retry_after` is in seconds; None where the request alone is larger than the limit."""
 
@@ -125,8 +128,8 @@ def buckets(tenant: Tenant, api_key: ApiKey | None) -> list[Bucket]:
     return found
 
 
-def take(found: Sequence[Bucket], input_tokens: int, answer_tokens: int | None, default: int) -> Permit | None:
-    """Take one request and its estimated tokens from all buckets, or from none; None where Valkey does not answer.
+def take(found: Sequence[Bucket], input_tokens: int, answer_tokens: int | None, default: int) -> Permit:
+    """Take one request and its estimated tokens from all buckets, or from none; nothing where Valkey does not answer.
 
     `answer_tokens` is the longest answer that the request asks for, if it says so, else `default` counts, as far as
     the limit has room for it.
@@ -134,6 +137,8 @@ def take(found: Sequence[Bucket], input_tokens: int, answer_tokens: int | None, 
     Raises:
         Limited: one of them is used up.
     """
+    if not found:
+        return _FREE
     tokens = wanted(found, input_tokens, answer_tokens, default)
     for one in found:
         if one.what == TOKENS and tokens > one.limit:
@@ -143,7 +148,7 @@ def take(found: Sequence[Bucket], input_tokens: int, answer_tokens: int | None, 
         answer = valkey.sync().eval(_TAKE, len(found), *_arguments(found, tokens))
     except redis.RedisError as error:
         logger.warning("limits are not held: Valkey does not answer (%s)", type(error).__name__)
-        return None
+        return _FREE
     levels = tuple(_level(one, full_in) for one, full_in in zip(found, answer[1::2], strict=True))
     full = [(level, _units(level.bucket, tokens)) for level, fits in zip(levels, answer[::2], strict=True) if not fits]
     if full:

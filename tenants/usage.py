@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, connection, models, transaction
+from django.db import connection, models, transaction
 
 from tenants.models import Tenant, UsageHour
 
@@ -39,23 +39,19 @@ class Sums(NamedTuple):
 
 def write(rows: Iterable[tuple[Place, Sums]]) -> None:
     """Add the sums to the table, in one statement; rows of a workspace that is gone are dropped."""
+    found = list(rows)
+    there = Tenant.objects.filter(pk__in={place.tenant_id for place, _ in found})
+    known = set(there.values_list("pk", flat=True))
     # In one order everywhere, so that two processes that add to the same rows cannot lock each other out.
-    ordered = sorted(rows, key=lambda row: (row[0].tenant_id.bytes, *row[0][1:]))
-    for first in range(0, len(ordered), _ROWS_A_STATEMENT):
-        chunk = ordered[first : first + _ROWS_A_STATEMENT]
-        try:
-            with transaction.atomic():
-                _upsert(chunk)
-        except IntegrityError:
-            known = set(
-                Tenant.objects.filter(pk__in={place.tenant_id for place, _ in chunk}).values_list("pk", flat=True)
-            )
-            _upsert([row for row in chunk if row[0].tenant_id in known])
+    ordered = sorted(
+        (row for row in found if row[0].tenant_id in known), key=lambda row: (row[0].tenant_id.bytes, *row[0][1:])
+    )
+    with transaction.atomic():
+        for first in range(0, len(ordered), _ROWS_A_STATEMENT):
+            _upsert(ordered[first : first + _ROWS_A_STATEMENT])
 
 
 def _upsert(rows: Sequence[tuple[Place, Sums]]) -> None:
-    if not rows:
-        return
     quote = connection.ops.quote_name
     table = quote(UsageHour._meta.db_table)
     columns = [quote(name) for name in (*Place._fields, *Sums._fields)]

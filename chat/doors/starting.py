@@ -1,7 +1,7 @@
 """What every door does with a create: make the response, run it here or send it to a turns worker, tell the others."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 import redis
@@ -16,6 +16,7 @@ from chat.turn import Turn
 from chat.turn_tasks import host_turn
 from deny_web import db, recent
 from tenants.access import Principal
+from tenants.limits import Permit
 from tenants.models import User
 
 logger = logging.getLogger(__name__)
@@ -40,21 +41,36 @@ async def start(
     host = hosting.here()
     await host.start()
 
-    def make() -> tuple[Principal, Turn | Existing]:
+    def make(permit: Permit | None) -> tuple[Principal, Turn | Existing]:
         principal = ask()
-        with accounts.admitted(principal, create) as permit:
-            made = creation.create(principal, create, door=door, host_id=host.id, kept=kept, muted=muted)
+        accounts.need_permit(principal, permit)
+        made = creation.create(principal, create, door=door, host_id=host.id, kept=kept, muted=muted)
         if permit is not None and not isinstance(made, Existing):
             made.account.take(permit)
         return principal, made
 
-    principal, made = await (_at_once(make) if _asks_nothing(create) else db.write(make))
+    principal, made = await _let_in(make, create, _at_once if _asks_nothing(create) else db.write)
     if isinstance(made, Existing):
         return made.response_id
     host.launch(made)
     if made.conversation_id and principal.user is not None and door is Door.BROWSER:
         await _tell_tabs(principal, made)
     return made
+
+
+async def _let_in(
+    make: Callable[[Permit | None], T], create: Create, run: Callable[[Callable[[], T]], Awaitable[T]]
+) -> T:
+    """`make`, with a permit where its limits a minute ask for one."""
+    try:
+        return await run(lambda: make(None))
+    except accounts.PermitNeeded as needed:
+        permit = await db.run(accounts.admit, needed.principal, create)
+    try:
+        return await run(lambda: make(permit))
+    except BaseException:
+        db.later(accounts.give_back, permit)
+        raise
 
 
 def _asks_nothing(create: Create) -> bool:
@@ -75,15 +91,15 @@ async def _at_once(make: Callable[[], T]) -> T:
 
 
 async def _start_elsewhere(ask: Callable[[], Principal], create: Create) -> str:
-    def make() -> str:
+    def make(permit: Permit | None) -> str:
         principal = ask()
-        with accounts.admitted(principal, create):
-            made = creation.create(principal, create, door=Door.BACKGROUND, host_id=None)
+        accounts.need_permit(principal, permit)
+        made = creation.create(principal, create, door=Door.BACKGROUND, host_id=None)
         if not isinstance(made, Existing):
             host_turn.delay(made.response_id)
         return made.response_id
 
-    return await db.run(make)
+    return await _let_in(make, create, db.run)
 
 
 async def _tell_tabs(principal: Principal, turn: Turn) -> None:

@@ -52,7 +52,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("prices", slug=slug)
         except Refused as refused:
             form.add_error(None, str(refused))
-    own = Price.objects.for_tenant(acting.tenant).order_by("model")
+    own = [_shown(price) for price in Price.objects.for_tenant(acting.tenant).order_by("model")]
     shipped = prices.shipped()
     context = {
         "form": form,
@@ -89,3 +89,10 @@ def remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     prices.remove(price.model, acting=acting)
     messages.success(request, f"The workspace's own price of {price.model} is removed.")
     return redirect("prices", slug=slug)
+
+
+def _shown(price: Price) -> dict[str, object]:
+    names = ("input", "cached_input", "output")
+    amounts = {name: getattr(price, name) for name in names}
+    told = {name: "as input" if value is None else money.dollars(money.nano(value)) for name, value in amounts.items()}
+    return {"pk": price.pk, "model": price.model, **told}
