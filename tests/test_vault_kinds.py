@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from vault import compartments, kinds
 from vault.errors import InvalidPassword
 from vault.pages.forms import AddForm, StartForm
 
+TEMPLATES = Path(__file__).parent.parent / "templates"
 _JWT = ".".join(
     base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (b'{"alg":"HS256"}', b'{"sub":"1"}', b"s")
 )
@@ -46,6 +48,16 @@ def test_the_browser_gets_the_same_patterns() -> None:
     assert [pattern for pattern, _, _ in told] == [kind.pattern for kind in kinds.KINDS]
     # What Python alone has would be an error in the browser.
     assert not [pattern for pattern, _, _ in told if re.search(r"\(\?P|\(\?<|\\A|\\Z|\(\?[aiLmsux]", pattern)]
+
+
+def test_every_page_that_takes_a_value_says_its_kind() -> None:
+    takers = {"vault/add.html", "vault/entry.html", "vault/denysh_add.html", "chat/tools/start.html"}
+    for name in takers:
+        assert "js/kinds.js" in (TEMPLATES / name).read_text(encoding="utf-8")
+    # Whoever adds a field for a value adds its page here.
+    uses = [path for room in ("vault", "chat") for path in (TEMPLATES.parent / room).rglob("*.py")]
+    forms = [path.name for path in uses if "ValueField(" in path.read_text(encoding="utf-8")]
+    assert sorted(forms) == ["denysh.py", "forms.py", "tool_forms.py"]
 
 
 def test_a_refused_form_says_the_kind_and_not_the_value() -> None:
