@@ -283,7 +283,8 @@ async def _end(
     ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete, **cost_of(turn.account.cost)}
     if status is Status.COMPLETED:
         ended["completed_at"] = int(time.time())
-    turn.emit({"type": ending(status), "response": turn.object(status, **ended)})
+    turn.ended = turn.object(status, **ended)
+    turn.emit({"type": ending(status), "response": turn.ended})
     await turn.log.flushed()
 
 

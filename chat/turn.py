@@ -97,6 +97,7 @@ class Turn:
     stop_reason: str | None = None
     interruptible: bool = False  # while its engine may be cancelled: not before it has begun, nor while it ends
     failure: ProviderError | None = None
+    ended: dict[str, Any] | None = None  # the Response object of its end
     reader_count: int = 0
     deadline: float = 0.0
     task: "asyncio.Task[None] | None" = None

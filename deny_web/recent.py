@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import redis
-from django.db import connections, transaction
+from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -50,7 +50,7 @@ def get(question: Hashable, ask: Callable[[], T]) -> T:
     # A write between the question and its answer would make the answer an old one that is kept as new.
     before, now = _written, time.monotonic()
     answer = ask()
-    if _listening and answer is not None and before == _written and not _in_transaction():
+    if _listening and answer is not None and before == _written and not _sees_its_own():
         if len(_answers) >= _MOST:
             _answers.clear()
         _answers[question] = (now + LASTS, answer)
@@ -111,15 +111,18 @@ async def listen() -> None:
         _listening = False
 
 
-def _in_transaction() -> bool:
-    # What an open transaction reads may be its own writes, which nobody else sees yet.
-    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
+def _sees_its_own() -> bool:
+    """Whether this thread's open transaction has written to a watched table: nobody else sees that yet."""
+    if not connection.in_atomic_block:
+        _here.wrote = False
+    return getattr(_here, "wrote", False)
 
 
 def _notice(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     result = execute(sql, params, many, context)
     if sql[:6] in ("INSERT", "UPDATE", "DELETE") and _matters(sql):
         forget()
+        _here.wrote = True
         transaction.on_commit(_tell, using=context["connection"].alias)
     return result
 
@@ -132,6 +135,7 @@ def _matters(sql: str) -> bool:
 
 
 def _tell() -> None:
+    _here.wrote = False
     forget()  # again: between the write and its commit the old answer may have been kept anew
     try:
         valkey.sync().publish(_CHANNEL, b"")

@@ -66,6 +66,12 @@ def test_a_write_drops_it_at_once_and_again_after_its_commit(tenant):
     assert question.get() == 5
 
 
+def test_a_transaction_that_wrote_nothing_of_it_may_be_remembered(tenant):
+    question = Question()
+    with transaction.atomic():
+        assert [question.get(), question.get()] == [1, 1]
+
+
 def test_a_write_of_another_process_drops_it():
     question = Question()
     question.get()

@@ -209,4 +209,8 @@ _flushers: dict[int, _Flusher] = {}
 
 
 def _flusher() -> _Flusher:
-    return _flushers.setdefault(id(asyncio.get_running_loop()), _Flusher())
+    key = id(asyncio.get_running_loop())
+    found = _flushers.get(key)
+    if found is None:
+        found = _flushers[key] = _Flusher()
+    return found

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
-from starlette.responses import StreamingResponse
 
 from chat import envelope, events, hosting, lookup, params, stopping
 from chat.doors import readers, starting
@@ -24,6 +23,7 @@ from chat.doors.http.door import (
     page,
     principal_of,
 )
+from chat.doors.http.event_stream import EventStream
 from chat.envelope import with_status
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone
@@ -117,9 +117,9 @@ async def _whole(request: Request, turn: Turn, told: dict[str, str]) -> HttpResp
         if turn.failure.retry_after is not None:
             headers["retry-after"] = str(int(turn.failure.retry_after + 0.999))
         return answer({"error": turn.failure.as_error()}, turn.failure.status, headers)
-    if not turn.log.ended:
+    if not turn.log.ended or turn.ended is None:
         raise ApiError(500, "Something went wrong on this server. Try again.", code="server_error")
-    return answer(turn.log.frames[-1].event()["response"], headers=told)
+    return answer(turn.ended, headers=told)
 
 
 async def _disconnected(request: Request) -> None:
@@ -131,35 +131,18 @@ def _sse(
     request: Request, response_id: str, after: int, turn: Turn | None = None, *, told: dict[str, str] | None = None
 ) -> HttpResponse:
     headers = {"cache-control": "no-store", "x-accel-buffering": "no", **(told or {})}
-    return StreamingResponse(
-        _frames(request, response_id, after, turn), media_type="text/event-stream", headers=headers
-    )
+    return EventStream(_frames(response_id, after, turn), headers, lambda: authenticated(request, Act.READ))
 
 
-async def _frames(request: Request, response_id: str, after: int, turn: Turn | None) -> AsyncIterator[bytes]:
-    host = hosting.here()
-    watch = asyncio.ensure_future(_recheck(request, asyncio.current_task()))
+async def _frames(response_id: str, after: int, turn: Turn | None) -> AsyncGenerator[bytes, None]:
     try:
         async with readers.reading(turn):
-            async for batch in events.follow(response_id, after, host.find):
+            async for batch in events.follow(response_id, after, hosting.here().find):
                 yield b"".join([frame.sse() for frame in batch])
     except Gone:
         ended = await db.run(_ended, response_id)
         if ended is not None:
             yield ended.sse()
-    finally:
-        watch.cancel()
-
-
-async def _recheck(request: Request, reader: "asyncio.Task[Any] | None") -> None:
-    while True:
-        await asyncio.sleep(RECHECK_SECONDS)
-        try:
-            await authenticated(request, Act.READ)
-        except ApiError:
-            if reader is not None:
-                reader.cancel()
-            return
 
 
 def _ended(response_id: str) -> Frame | None:
