@@ -10,7 +10,7 @@ from tests import docs
 
 _MAKE = re.compile(r"\bmake ([a-z-]+)")
 _MANAGE = re.compile(r"manage\.py ([a-z_]+)(?: ([a-z-]+))?")
-_WITH_SUBCOMMANDS = {"vault", "denysh", "tools", "provider", "audit"}
+_WITH_SUBCOMMANDS = {"vault", "denysh", "tools", "provider", "audit", "prices"}
 
 
 def _said(document: Path) -> str:

@@ -1,9 +1,11 @@
 """Prices: which one holds, and what tokens cost at it, to the billionth of a dollar."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
 
 from tenants import money, prices
 from tenants.models import Price, Role, Tenant
@@ -135,3 +137,18 @@ def test_one_wrong_price_sets_none(cast: Cast, text: str) -> None:
 def test_a_member_sets_no_price(cast: Cast) -> None:
     with pytest.raises(PermissionDenied):
         prices.change({"*": own("1", "2")}, acting=cast.principal(cast.bob, Role.MEMBER))
+
+
+def test_the_command_loads_all_or_nothing_and_lists(
+    cast: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text('{"a": {"input": 1.25, "output": 10}, "*": {"input": 1, "cached_input": 0.5, "output": 2}}')
+    call_command("prices", "load", "acme", str(file))
+    call_command("prices", "list", "acme")
+    assert capsys.readouterr().out == "Set 2 prices.\n*\t1\t0.5\t2\na\t1.25\t1.25\t10\n"
+    file.write_text('{"b": {"input": 1, "output": 1}, "c": 1}')
+    for slug, named in (("acme", str(file)), ("nowhere", str(file)), ("acme", str(tmp_path / "absent"))):
+        with pytest.raises(CommandError):
+            call_command("prices", "load", slug, named)
+    assert Price.objects.count() == 2
