@@ -48,6 +48,7 @@ def examine() -> Iterator[Finding]:
         workers,
         web,
         model,
+        upstreams,
         outside,
     )
     for check in checks:
@@ -172,6 +173,18 @@ def model() -> Iterator[Finding]:
         yield Finding("model", State.OPEN, f"the offline demo model; {key}", "set OPENAI_API_KEY for a real one")
     else:
         yield Finding("model", State.OPEN, key, "set OPENAI_API_KEY, or each workspace sets its own under Models")
+
+
+def upstreams() -> Iterator[Finding]:
+    """What workspaces set up for themselves, and how it is."""
+    from chat.providers import report
+
+    try:
+        for slug, text, trouble in report.by_workspace():
+            advice = "see the workspace's Models page; a refused key is replaced there" if trouble else ""
+            yield Finding(f"models {slug}"[:15], State.OPEN if trouble else State.GOOD, text, advice)
+    except DatabaseError:
+        return  # said already
 
 
 def outside() -> Iterator[Finding]:

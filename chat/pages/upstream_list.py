@@ -18,6 +18,7 @@ LAST = {
     "upstream_cut": "Its answer broke off before it began.",
     "upstream_malformed": "It answered in another format.",
 }
+_SERVERS = (Provider.Kind.DEFAULT, Provider.Kind.DEMO)
 _FAILED = "It said that it failed."
 
 
@@ -34,10 +35,9 @@ class Health:
 def context(tenant: Tenant) -> dict[str, Any]:
     """`upstreams` in their order, and `routes` in theirs."""
     rows = actions.stored(tenant)
-    found = {row.name: made for row in rows if (made := upstream.of_row(row)) is not None}
-    troubles = health.known(found.values())
-    upstreams = [{"row": row, "health": _health(row, row.name in found, troubles.get(row.name))} for row in rows]
-    return {"upstreams": upstreams, "routes": routes(tenant), "most": len(rows)}
+    troubles = health.known(rows)
+    upstreams = [{"row": row, "health": _health(row, troubles.get(row.name))} for row in rows]
+    return {"upstreams": upstreams, "routes": routes(tenant)}
 
 
 def routes(tenant: Tenant) -> list[dict[str, Any]]:
@@ -55,10 +55,17 @@ def leading_to(row: Provider) -> list[str]:
     return [route.pattern for route in found if len(route.steps.all()) == 1]
 
 
-def _health(row: Provider, is_there: bool, trouble: Trouble | None) -> Health:
+def _is_offered(kind: str) -> bool:
+    try:
+        return bool(upstream.of_kind(kind))
+    except upstream.NoUpstream:
+        return False
+
+
+def _health(row: Provider, trouble: Trouble | None) -> Health:
     if not row.enabled:
         return Health("Off", "")
-    if not is_there:
+    if row.kind in _SERVERS and not _is_offered(row.kind):
         return Health("Not here", "wait", "This server offers no such model any more.")
     if trouble is None:
         return Health("In use", "done")

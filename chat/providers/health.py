@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 import orjson
 import redis
 
+from chat.models import Provider
 from chat.providers.errors import ProviderError
-from chat.providers.upstream import Upstream
+from chat.providers.upstream import Upstream, identity
 from deny_web import valkey
 
 logger = logging.getLogger(__name__)
@@ -85,13 +86,14 @@ def well(upstream: Upstream) -> None:
         _tell(_key(upstream))
 
 
-def known(upstreams: Iterable[Upstream]) -> dict[str, Trouble]:
+def known(rows: Iterable[Provider]) -> dict[str, Trouble]:
     """The trouble of each by its name, for a page: what this process and the others know. Blocks on Valkey."""
     try:
         told = _read(valkey.sync().hgetall(_KEY))
     except redis.RedisError:
         told = {}
-    found = {one.name: told.get(_key(one)) or _troubles.get(_key(one)) for one in upstreams}
+    keys = {row.name: _named(identity(row)) for row in rows}
+    found = {name: told.get(key) or _troubles.get(key) for name, key in keys.items()}
     return {name: trouble for name, trouble in found.items() if trouble is not None}
 
 
@@ -119,7 +121,11 @@ def _may_ask(key: str) -> bool:
 
 
 def _key(upstream: Upstream) -> str:
-    return ":".join(map(str, upstream.identity))
+    return _named(upstream.identity)
+
+
+def _named(parts: tuple[object, ...]) -> str:
+    return ":".join(map(str, parts))
 
 
 def _look_sometimes() -> None:

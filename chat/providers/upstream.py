@@ -112,7 +112,7 @@ def of_kind(kind: str) -> Upstream:
             model=settings.OPENAI_MODEL or "gpt-5.5",
             key=settings.OPENAI_API_KEY or "none",
             trusted=True,
-            identity=("environment",),
+            identity=(Provider.Kind.DEFAULT.value,),
             kind=Provider.Kind.DEFAULT,
             origin="default",
         )
@@ -123,7 +123,7 @@ def of_kind(kind: str) -> Upstream:
             model=DEMO_MODEL,
             key="demo",
             trusted=True,
-            identity=("demo",),
+            identity=(DEMO.value,),
             kind=Provider.Kind.DEMO,
             origin="demo",
         )
@@ -174,11 +174,27 @@ def of_row(row: Provider) -> Upstream | None:
         made = of_kind(row.kind) if row.kind in (Provider.Kind.DEFAULT, Provider.Kind.DEMO) else _own(row)
     except NoUpstream:
         return None
-    timeouts = Timeouts(row.connect_seconds, row.first_byte_seconds, row.gap_seconds, row.whole_seconds)
+    return replace(
+        made,
+        name=row.name,
+        identity=identity(row),
+        names=row.names,
+        only_mapped=row.only_mapped,
+        timeouts=_timeouts(row),
+    )
+
+
+def identity(row: Provider) -> tuple[object, ...]:
+    """What connections and health are kept by."""
+    if row.kind not in (Provider.Kind.DEFAULT, Provider.Kind.DEMO):
+        return row.tenant_id, row.pk, row.version
     # All workspaces share the connections to the server's own upstream, unless one wants other timeouts there.
-    identity = made.identity if timeouts == made.timeouts else (*made.identity, timeouts)
-    names = {"names": row.names, "only_mapped": row.only_mapped}
-    return replace(made, name=row.name, identity=identity, timeouts=timeouts, **names)
+    timeouts = _timeouts(row)
+    return (row.kind,) if timeouts == Timeouts() else (row.kind, timeouts)
+
+
+def _timeouts(row: Provider) -> Timeouts:
+    return Timeouts(row.connect_seconds, row.first_byte_seconds, row.gap_seconds, row.whole_seconds)
 
 
 def _own(row: Provider) -> Upstream:
@@ -195,7 +211,7 @@ def _own(row: Provider) -> Upstream:
         key=key.decode(),
         headers=tuple(sorted(headers.items())),
         trusted=row.by_operator,
-        identity=(row.tenant_id, row.pk, row.version),
+        identity=identity(row),
         kind=row.kind,
         origin=row.origin,
     )

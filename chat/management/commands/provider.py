@@ -1,7 +1,6 @@
 """`manage.py provider set|list|remove|route SLUG …`: a workspace's upstreams and routes, the key on stdin."""
 
 import sys
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.http import Http404
 
 from chat.models import Provider
-from chat.providers import actions, health, route_actions, upstream
+from chat.providers import actions, health, report, route_actions
 from chat.providers.actions import Handling
 from chat.providers.identity import Identity
 from chat.providers.upstream import Timeouts
@@ -59,7 +58,7 @@ class Command(BaseCommand):
         )
         for pattern in options["route"]:
             route_actions.add_route(pattern, [provider.name], acting=acting, extend=True)
-        self.stdout.write(f"{acting.tenant.slug}: {provider.base_url}, key {_has_key(provider)}")
+        self.stdout.write(f"{acting.tenant.slug}: {provider.base_url}, key {report.has_key(provider)}")
 
     def _key(self) -> str:
         if sys.stdin.isatty():
@@ -67,10 +66,11 @@ class Command(BaseCommand):
         return sys.stdin.readline().strip()
 
     def _list(self, acting: Principal, options: dict[str, Any]) -> None:
-        troubles = health.known(upstream.routing(acting.tenant).upstreams)
-        for row in actions.stored(acting.tenant):
-            state = "off" if not row.enabled else _state(troubles.get(row.name))
-            words = (row.name, row.kind, row.base_url or "-", row.model or "-", f"key {_has_key(row)}", state)
+        rows = actions.stored(acting.tenant)
+        troubles = health.known(rows)
+        for row in rows:
+            state = report.state(row, troubles.get(row.name))
+            words = (row.name, row.kind, row.base_url or "-", row.model or "-", f"key {report.has_key(row)}", state)
             self.stdout.write("\t".join(words))
         for pattern, names in route_actions.stored(acting.tenant):
             self.stdout.write(f"{pattern} → {', '.join(names)}")
@@ -125,19 +125,6 @@ def _handling(acting: Principal, options: dict[str, Any]) -> Handling:
     given = (options[f"{wait.replace('-', '_')}_seconds"] for wait in _WAITS)
     waits: Any = (now if now is not None else before for now, before in zip(given, stored, strict=True))
     return Handling(names, options["only_mapped"] or row.only_mapped, Timeouts(*waits))
-
-
-def _has_key(row: Provider) -> str:
-    if row.kind == Kind.IDENTITY:
-        return "not needed"
-    return "set" if row.sealed_key else "not set"
-
-
-def _state(trouble: health.Trouble | None) -> str:
-    if trouble is None:
-        return "well"
-    words = "passed over" if trouble.is_passed_over else "failing"
-    return f"{words}: {trouble.code}, for {max(0, int(time.time() - trouble.since))} s"
 
 
 def _header(line: str) -> tuple[str, str]:
