@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from chat import bells, ledger, lookup, params
+from chat import bells, kinds, ledger, lookup, params
 from chat.errors import ApiError, bad_request, not_found
 from chat.models import CallState, Door, Response, ToolCall
 from chat.models.response import ENDED
@@ -128,11 +128,13 @@ def answers(items: Iterable[dict[str, Any]]) -> list[Answer]:
     A response whose call stands in the same input too is history that a client sends again, and decides nothing.
     """
     items = list(items)
-    told = {item.get("approval_request_id") for item in items if item["type"] == "mcp_call"}
+    told = {str(item.get("approval_request_id")) for item in items if item["type"] == "mcp_call"}
     found: dict[str, Answer] = {}
     for index, item in enumerate(items):
-        if item["type"] != "mcp_approval_response" or item.get("approval_request_id") in told:
+        if item["type"] != "mcp_approval_response" or str(item.get("approval_request_id")) in told:
             continue
+        if kinds.is_foreign_request(item.get("approval_request_id")):
+            continue  # a server's that the upstream calls: for it to act on
         param = f"input[{index}]."
         answer = Answer(*params.approval(item, param), f"{param}approval_request_id")
         if answer.request_id in found:

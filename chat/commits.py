@@ -23,6 +23,8 @@ _ENDED_FIELDS = (
     "incomplete",
     "usage",
     "cost",
+    "details",
+    "sealed_request",
     "last_seq",
     "ended_at",
     "host",
@@ -87,6 +89,8 @@ def end(
             "incomplete": incomplete,
             "usage": turn.usage,
             "cost": turn.account.cost,
+            "details": turn.details or None if turn.stored else None,
+            "sealed_request": None,
             "last_seq": turn.log.next_number,  # the ending event's
             "ended_at": timezone.now(),
             "host": None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from chat import lookup, origins
+from chat import kinds, lookup, origins
 from chat.errors import bad_request
 from chat.models import Item
 from chat.step import SERVER_LABEL
@@ -62,7 +62,7 @@ def of_items(rows: Iterable[Item], waiting: Container[str] = (), origin: str = "
     outputs: list[dict[str, Any]] = []
     for row in rows:
         kind = row.body["type"]
-        if kind == "mcp_approval_response":
+        if kind == "mcp_approval_response" and not kinds.is_foreign_request(row.body.get("approval_request_id")):
             continue  # between a person and us
         if not _is_ours(row.body):
             items += outputs
@@ -99,13 +99,14 @@ def answered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Decisions come late, in a later response or behind other words, and some never come: to an upstream that is a call
     without an output, which it refuses. What nobody answered on the way here is told as denied.
     """
-    if not any(item.get("call_id", "").startswith(_ASKED) for item in items):
+    items = _referring(items)
+    if not any(str(item.get("call_id")).startswith(_ASKED) for item in items):
         return items
     outputs = {item["call_id"]: item for item in items if item["type"] == "function_call_output"}
     told: list[dict[str, Any]] = []
     owed: list[str] = []
     for item in items:
-        kind, call_id = item["type"], item.get("call_id", "")
+        kind, call_id = item["type"], str(item.get("call_id"))
         if kind == "function_call_output" and call_id.startswith(_ASKED):
             continue
         if kind not in ("function_call", "function_call_output"):
@@ -115,6 +116,18 @@ def answered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if kind == "function_call" and call_id.startswith(_ASKED):
             owed.append(call_id)
     return told + [outputs.get(one) or _denied(one) for one in owed]
+
+
+def _referring(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items with a foreign server's questions, and whatever refers to one, under the upstream's names for them."""
+    names = {item[kinds.OUR_ID]: item["id"] for item in items if kinds.OUR_ID in item}
+    if not names:
+        return items
+    told = [{key: value for key, value in item.items() if key != kinds.OUR_ID} for item in items]
+    for item in told:
+        if (wanted := str(item.get("approval_request_id"))) in names:
+            item["approval_request_id"] = names[wanted]
+    return told
 
 
 def check_outputs(items: list[dict[str, Any]], before: Callable[[], list[dict[str, Any]]]) -> None:
@@ -192,9 +205,9 @@ def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
     item = {key: value for key, value in body.items() if not key.startswith("deny_web:")}
     if upstream.get("id"):
         item["id"] = upstream["id"]
-    elif item["type"] in ("message", "function_call_output", "function_call") or str(item.get("id")).startswith(
-        "item_"
-    ):
+        if item["type"] == "mcp_approval_request":
+            item[kinds.OUR_ID] = body["id"]
+    elif not kinds.keeps_id(item):
         item.pop("id", None)  # our own name for it says nothing up there
     if upstream.get("encrypted_content"):
         item["encrypted_content"] = upstream["encrypted_content"]  # asked for by us, not shown to the client

@@ -6,7 +6,19 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import accounts, approvals, compaction, context, lookup, offers, origins, planning, tripwires
+from chat import (
+    accounts,
+    approvals,
+    compaction,
+    context,
+    kinds,
+    lookup,
+    offers,
+    origins,
+    planning,
+    tool_secrets,
+    tripwires,
+)
 from chat.approvals import Answer
 from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
@@ -134,7 +146,7 @@ def _store(
         row.parent = None if from_root else parent_of(principal, create, conversation)
         items = context.resolve_references(principal, create.input)
         context.check_outputs(items, lambda: _before(row, continued))
-        row.request = create.request if create.store else {}
+        _set_request(row, create)
         _NEW_RESPONSE.one(row)
         rows = store_input(row, items)
         if given:
@@ -145,6 +157,16 @@ def _store(
         row.request = create.request
         reserved = accounts.reserve(principal, row, lambda: _before(row, continued) + context.of_items(rows))
     return row, rows, reserved
+
+
+def _set_request(row: Response, create: Create) -> None:
+    """What is stored of the request: without its tools' credentials, which only a successor will need."""
+    tools = create.request.get("tools")
+    row.request = create.request if create.store else {}
+    if create.store and (shown := tool_secrets.without(tools)) is not tools:
+        row.request = {**create.request, "tools": shown}
+        if row.door != Door.API:
+            row.sealed_request = tool_secrets.seal(row.tenant_id, row.pk, tools)
 
 
 def _before(row: Response, continued: Kept | None) -> list[dict[str, Any]]:
@@ -166,6 +188,7 @@ def live_turn(
     muted: bool = False,
 ) -> Turn:
     """The host's view of a stored response."""
+    functions = kinds.functions_in(history).union(function_names(row.request.get("tools") or []))
     turn = Turn(
         response_id=row.id,
         tenant_id=tenant.id,
@@ -177,8 +200,8 @@ def live_turn(
         conversation_id=row.conversation_id,
         upstream=source.first,
         choices=source.upstreams,
-        offers=offered,
-        client_functions=frozenset(function_names(row.request.get("tools") or [])),
+        offers={name: offer for name, offer in offered.items() if name not in functions},
+        client_functions=frozenset(functions),
         caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
         context=history,
         log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),

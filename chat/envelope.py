@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chat import tool_secrets
 from chat.models import Response, Status
 from chat.params import OWN
 from tenants import money
@@ -30,9 +31,20 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+# `moderation` asks for what the response then has under this name.
+_NOT_SHOWN = (OWN - {"background"}) | {"moderation"}
+_OWN_FIELDS = frozenset(
+    {
+        *("id", "object", "created_at", "completed_at", "status", "error", "incomplete_details", "output", "usage"),
+        *("model", "previous_response_id", "conversation", "store", "output_text"),
+        *(_DEFAULTS.keys() - {"service_tier"}),
+    }
+)
+
+
 def envelope(row: Response, model: str) -> dict[str, Any]:
     """The object without status, output and usage."""
-    asked = {key: value for key, value in row.request.items() if value is not None and key not in OWN - {"background"}}
+    asked = {key: value for key, value in row.request.items() if value is not None and key not in _NOT_SHOWN}
     return {
         "id": row.id,
         "object": "response",
@@ -57,7 +69,7 @@ _SCHEMA_FORMAT: dict[str, Any] = {"description": None, "strict": False}
 def _whole(key: str, value: Any) -> Any:
     """A parameter of the request as the response shows it."""
     if key == "tools" and isinstance(value, list):
-        return [{**_FUNCTION, **tool} if tool.get("type") == "function" else tool for tool in value]
+        return [{**_FUNCTION, **tool} if tool["type"] == "function" else tool for tool in tool_secrets.without(value)]
     if key in ("reasoning", "text") and isinstance(value, dict):
         value = {**_DEFAULTS[key], **value}
         if key == "text" and isinstance(value["format"], dict) and value["format"].get("type") == "json_schema":
@@ -69,7 +81,16 @@ def stored_object(row: Response) -> dict[str, Any]:
     """A stored response as the API gives it back."""
     output = [item.body for item in row.items.filter(direction="output").order_by("position")]
     ended = {"status": row.status, "output": output, "usage": row.usage, **cost_of(row.cost)}
-    return {**envelope(row, row.model), **ended}
+    return {**envelope(row, row.model), **(row.details or {}), **ended}
+
+
+def details(told: dict[str, Any]) -> dict[str, Any]:
+    """What an upstream's response says beside what is ours to say: results of moderation, tools' usage, the tier."""
+    return {
+        key: value
+        for key, value in told.items()
+        if value is not None and key not in _OWN_FIELDS and not key.startswith("deny_web:")
+    }
 
 
 def cost_of(cost: int | None) -> dict[str, Any]:

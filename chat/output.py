@@ -69,7 +69,8 @@ class Output:
         self.items[index] = dict(item)
 
     def _part(self, event: Event) -> None:
-        content = self.items[event["output_index"]].setdefault("content", [])
+        item = self.items[event["output_index"]]
+        content = item["content"] = item.get("content") or []
         place = event["content_index"]
         while len(content) <= place:
             content.append({})

@@ -10,7 +10,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat import accounts, approvals, compaction, context, creation, engine, ledger, offers, planning
+from chat import (
+    accounts,
+    approvals,
+    compaction,
+    context,
+    creation,
+    engine,
+    kinds,
+    ledger,
+    offers,
+    planning,
+    tool_secrets,
+)
 from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
@@ -54,7 +66,14 @@ def _hostable() -> QuerySet[Response]:
 def _fail(row: Response) -> None:
     with transaction.atomic():
         mine = Response.objects.filter(pk=row.pk, epoch=row.epoch, status__in=_RUNNING)
-        if mine.update(status=Status.FAILED, host=None, epoch=row.epoch + 1, error=_HOST_DIED, ended_at=timezone.now()):
+        if mine.update(
+            status=Status.FAILED,
+            host=None,
+            epoch=row.epoch + 1,
+            error=_HOST_DIED,
+            sealed_request=None,
+            ended_at=timezone.now(),
+        ):
             Conversation.objects.filter(active_id=row.pk).update(active=None)
     ledger.cancel(row.pk)
 
@@ -105,7 +124,9 @@ def _rebuild(row: Response) -> Turn:
     history += context.of_items([one for one in rows if not one.abandoned], waiting, origin)
     history = compaction.opened(row.tenant_id, history)
     turn = creation.live_turn(row, row.tenant, source, history, offers.still(row))
+    turn.request = tool_secrets.restored(row)
     turn.usage = row.usage
+    turn.details = row.details or {}
     accounts.resumed(turn, row)
     turn.fresh = row.last_seq < 0
     turn.asks = True  # whether calls were decided meanwhile stands in the ledger
@@ -116,7 +137,7 @@ def _rebuild(row: Response) -> Turn:
     turn.resume = Resume(
         waiting=waiting,
         client_must_act=last_step is not None
-        and any(one.step_id == last_step.pk and one.body["type"] == "function_call" for one in outputs),
+        and bool(kinds.owed(one.body for one in outputs if one.step_id == last_step.pk)),
     )
     for one in outputs:
         turn.output.apply({"type": "response.output_item.done", "output_index": one.position, "item": one.body})

@@ -6,13 +6,12 @@ turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make e
 
 from typing import Any
 
-from chat import origins
+from chat import envelope, kinds, origins
 from chat.providers.errors import UpstreamCut, UpstreamMalformed, told
 from chat.turn import Turn
 from deny_web import ids
 
 SERVER_LABEL = "deny_web"
-_PREFIXES = {"message": "msg", "function_call": "fc", "reasoning": "rs", "mcp_call": "mcp"}
 _RENAMED = {
     "response.function_call_arguments.delta": "response.mcp_call_arguments.delta",
     "response.function_call_arguments.done": "response.mcp_call_arguments.done",
@@ -42,12 +41,16 @@ class Step:
         self.turn = turn
         self.first = len(turn.output.items)
         self.calls: list[Slot] = []
-        self.client_calls = 0
         self.usage: dict[str, Any] | None = None
         self.incomplete: dict[str, Any] | None = None
         self.upstream_id = ""
         self.ended = False
         self._slots: dict[int, Slot] = {}
+
+    @property
+    def client_calls(self) -> int:
+        """How many of its items the client has to act on."""
+        return len(kinds.owed(item for item in self.turn.output.items[self.first :] if item))
 
     @property
     def began(self) -> bool:
@@ -103,7 +106,7 @@ class Step:
         ours = kind == "function_call" and item["name"] not in self.turn.client_functions
         offer = self.turn.offers.get(item["name"]) if ours else None
         asked = offer is not None and offer.approval == "ask"
-        prefix = "mcpr" if asked else "mcp" if ours else _PREFIXES.get(kind, "item")
+        prefix = "mcpr" if asked else "mcp" if ours else kinds.prefix(kind)
         slot = Slot(ids.new(prefix), index, item if ours else None, asked)
         self._slots[upstream_index] = slot
         names = {"id": item.get("id"), "call_id": item.get("call_id"), "by": self.turn.upstream.origin}
@@ -115,7 +118,6 @@ class Step:
         if item.get("id"):
             self.turn.upstream_names[slot.index]["id"] = item["id"]
         if slot.call is None:
-            self.client_calls += item["type"] in ("function_call", "custom_tool_call")
             done = self._renamed(slot, item)
             self.turn.emit({"type": "response.output_item.done", "output_index": slot.index, "item": done})
             return
@@ -131,11 +133,18 @@ class Step:
 
     def _renamed(self, slot: Slot, item: dict[str, Any]) -> dict[str, Any]:
         if slot.call is None:
-            return self._shown({**item, "id": slot.id}, slot.index)
+            return self._shown(self._referring({**item, "id": slot.id}), slot.index)
         if slot.asked:
             request = self.turn.offers[item["name"]].request
             return approval_request(slot.id, item["name"], item.get("arguments") or "", request)
         return mcp_call(slot.id, item["name"], item.get("arguments") or "")
+
+    def _referring(self, item: dict[str, Any]) -> dict[str, Any]:
+        """A foreign server's call names the question that allowed it: under our name for that."""
+        if wanted := item.get("approval_request_id"):
+            ours = (known[kinds.OUR_ID] for known in self.turn.context if known.get("id") == wanted)
+            item["approval_request_id"] = next(ours, wanted)
+        return item
 
     def _shown(self, item: dict[str, Any], index: int) -> dict[str, Any]:
         """Without a reasoning item's encrypted content, unless the client asked for it; the chain keeps it."""
@@ -152,6 +161,7 @@ class Step:
         self.ended = True
         self.upstream_id = response.get("id") or self.upstream_id
         self.usage = response.get("usage")
+        self.turn.details |= envelope.details(response)
         if kind == "response.failed":
             raise told(response.get("error") or {})
         if kind == "response.incomplete":

@@ -91,6 +91,7 @@ class Turn:
     planted: str = ""  # what of them goes up with the instructions
     streaming: "Step | None" = None  # the step whose answer is under way
     usage: dict[str, Any] | None = None
+    details: dict[str, Any] = field(default_factory=dict)  # what the upstream says of its answer beside the output
     fresh: bool = True
     resume: Resume | None = None
     bell: asyncio.Event = field(default_factory=asyncio.Event)
@@ -120,4 +121,4 @@ class Turn:
     def object(self, status: str, **changes: Any) -> dict[str, Any]:
         """The Response object as it stands."""
         output = [self.output.snapshot(index) for index in range(len(self.output.items))]
-        return {**self.envelope, "status": status, "output": output, "usage": self.usage, **changes}
+        return {**self.envelope, **self.details, "status": status, "output": output, "usage": self.usage, **changes}

@@ -38,7 +38,8 @@ class Response(models.Model):
     door = models.CharField(max_length=12, choices=Door.choices)
     stored = models.BooleanField(default=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
-    request = models.JSONField()  # the create parameters without the input, as they came
+    request = models.JSONField()  # the create parameters without the input, as they came, but for
+    sealed_request = models.BinaryField(null=True)  # the credentials of its tools, for as long as the turn runs
     model = models.CharField(max_length=200, blank=True)  # the one that was asked, when the request names none
     client_token = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is not unique, "" would be
     lease_id = models.CharField(max_length=64, blank=True)
@@ -48,6 +49,7 @@ class Response(models.Model):
     wait_reason = models.CharField(max_length=40, blank=True)
     stop_requested_at = models.DateTimeField(null=True)
     usage = models.JSONField(null=True)
+    details = models.JSONField(null=True)  # what the upstream says beside the output: results of moderation, …
     cost = models.PositiveBigIntegerField(null=True)  # billionths of a dollar, at the prices of its day
     counted = models.BooleanField(default=False, db_default=False)  # in the sums of `chat.usage`
     error = models.JSONField(null=True)
