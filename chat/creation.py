@@ -290,7 +290,7 @@ def _item_id(item: dict[str, Any]) -> str:
 
 def _title(items: list[dict[str, Any]]) -> str:
     for item in items:
-        for part in item.get("content") or []:
+        for part in item["content"] if item["type"] == "message" else ():
             if isinstance(part, dict) and isinstance(part.get("text"), str) and part["text"].strip():
                 return " ".join(part["text"].split())[:_TITLE_LENGTH]
     return ""

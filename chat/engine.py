@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError
 
-from chat import accounts, approvals, asking, calls, commits, context, ledger, tripwires, usage
+from chat import accounts, approvals, asking, calls, commits, context, faults, ledger, tripwires, usage
 from chat.approvals import Decided
 from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
@@ -89,7 +89,7 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         raise
     except Exception as error:
         # Only the kind and the place: a traceback's values could hold what a tool or a person said.
-        logger.error("%s failed: %s at %s", turn.response_id, type(error).__name__, _place(error))
+        logger.error("%s failed: %s at %s", turn.response_id, type(error).__name__, faults.place(error))
         sentence = "Something went wrong on this server. What was said so far is kept; try again."
         return {"status": Status.FAILED, "error": {"code": "server_error", "message": sentence}}
     finally:
@@ -334,10 +334,3 @@ def _summed(before: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[
         elif isinstance(value, int | float):
             total[key] = (before.get(key) or 0) + value
     return total
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

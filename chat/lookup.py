@@ -24,7 +24,7 @@ def conversations(principal: Principal) -> QuerySet[Conversation]:
 
 def response(principal: Principal, response_id: str) -> Response:
     """The stored response. Raises ApiError 404."""
-    found = responses(principal).filter(Q(stored=True), pk=response_id).first()
+    found = responses(principal).filter(Q(stored=True), pk=_askable(response_id)).first()
     if found is None:
         raise not_found()
     return found
@@ -32,10 +32,15 @@ def response(principal: Principal, response_id: str) -> Response:
 
 def conversation(principal: Principal, conversation_id: str) -> Conversation:
     """Raises ApiError 404."""
-    found = conversations(principal).filter(pk=conversation_id).first()
+    found = conversations(principal).filter(pk=_askable(conversation_id)).first()
     if found is None:
         raise not_found("Conversation")
     return found
+
+
+def _askable(wanted: str) -> str:
+    """PostgreSQL takes no NUL, which an address can spell. No id has one."""
+    return wanted.replace("\0", " ")
 
 
 def items(principal: Principal) -> QuerySet[Item]:

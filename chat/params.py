@@ -7,6 +7,7 @@ from chat.errors import bad_request
 
 MAX_INPUT_ITEMS = 2000
 MAX_METADATA = 16
+MAX_MODEL = 200  # characters
 # Ours alone: never sent up.
 OWN = frozenset(
     {"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background", "generate"}
@@ -45,6 +46,11 @@ def parse(body: Any) -> Create:
         value = body.get(name)
         if value is not None and not isinstance(value, str | (list if name == "instructions" else str)):
             raise bad_request(f"'{name}' must be a string.", name)
+    if len(body.get("model") or "") > MAX_MODEL:
+        raise bad_request(f"'model' has at most {MAX_MODEL} characters.", "model")
+    include = body.get("include")
+    if include is not None and not _are_strings(include):
+        raise bad_request("'include' must be a list of strings.", "include")
     for name, least in (("max_output_tokens", 1), ("max_tool_calls", 0)):
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
@@ -101,6 +107,22 @@ def input_items(value: Any, param: str = "input") -> list[dict[str, Any]]:
     return [_item(item, f"{param}[{index}]") for index, item in enumerate(value)]
 
 
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+# What is acted on in an item of these types, and has to be a string.
+_STRINGS = {
+    "function_call": ("call_id", "name", "arguments"),
+    "function_call_output": ("call_id",),
+    "custom_tool_call": ("call_id",),
+    "custom_tool_call_output": ("call_id",),
+    "mcp_call": ("name", "arguments"),
+    "mcp_approval_request": ("id", "name", "arguments"),
+    "item_reference": ("id",),
+}
+
+
 def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
     kind = item.get("type") or ("message" if "role" in item else None)
     if not isinstance(kind, str):
@@ -114,8 +136,12 @@ def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
         if isinstance(item["content"], str):
             part = "output_text" if item["role"] == "assistant" else "input_text"
             item["content"] = [{"type": part, "text": item["content"]}]
-    elif "call_id" in item and not isinstance(item["call_id"], str | None):
-        raise bad_request("'call_id' must be a string.", f"{param}.call_id")
+    for name in _STRINGS.get(kind, ()):
+        if not isinstance(item.get(name), str):
+            raise bad_request(f"An item of this type needs '{name}', a string.", f"{param}.{name}")
+    for name in ("id", "call_id", "approval_request_id"):
+        if not isinstance(item.get(name), str | None):
+            raise bad_request(f"'{name}' must be a string.", f"{param}.{name}")
     return item
 
 
@@ -132,7 +158,7 @@ def _flat(tool: dict[str, Any], index: int) -> dict[str, Any]:
         raise bad_request("Each tool needs a 'type'.", f"tools[{index}].type")
     nested = tool.get("function")
     if tool["type"] == "function" and isinstance(nested, dict):  # the older form, still in gateways' documentation
-        tool = {"type": "function", **nested}
+        tool = {**nested, "type": "function"}
     if tool["type"] == "function" and not isinstance(tool.get("name"), str):
         raise bad_request("A function needs a 'name'.", f"tools[{index}].name")
     return tool

@@ -17,6 +17,7 @@ _RENAMED = {
     "response.function_call_arguments.done": "response.mcp_call_arguments.done",
 }
 _SWALLOWED = frozenset({"response.created", "response.in_progress", "response.queued"})
+_MOST_OF_AN_ID = 200  # what its column takes
 _ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -64,7 +65,7 @@ class Step:
             if "output_index" in event:
                 self._item_event(kind, event)
             elif kind in _SWALLOWED:
-                self.upstream_id = event["response"].get("id") or ""
+                self.upstream_id = _id(event["response"])
             elif kind in _ENDINGS:
                 self._end(kind, event["response"])
             elif kind == "error":
@@ -159,7 +160,7 @@ class Step:
 
     def _end(self, kind: str, response: dict[str, Any]) -> None:
         self.ended = True
-        self.upstream_id = response.get("id") or self.upstream_id
+        self.upstream_id = _id(response) or self.upstream_id
         self.usage = response.get("usage")
         self.turn.details |= envelope.details(response)
         if kind == "response.failed":
@@ -169,6 +170,10 @@ class Step:
         for index, item in enumerate(response.get("output") or []):
             if index not in self._slots:  # a server that sends no item events
                 self._done(self._added(index, item), item)
+
+
+def _id(response: dict[str, Any]) -> str:
+    return str(response.get("id") or "")[:_MOST_OF_AN_ID]
 
 
 def mcp_call(item_id: str, name: str, arguments: str) -> dict[str, Any]:

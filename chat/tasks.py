@@ -5,7 +5,7 @@ import uuid
 
 from celery import shared_task
 
-from chat import overdue
+from chat import faults, overdue
 from chat.tools import execution
 
 logger = logging.getLogger(__name__)
@@ -20,17 +20,10 @@ def execute_tool_call(call_id: str) -> None:
     try:
         execution.run(uuid.UUID(call_id))
     except Exception as error:  # the task's edge: only the kind and the place go into the log
-        logger.error("call %s was left behind: %s at %s", call_id, type(error).__name__, _place(error))
+        logger.error("call %s was left behind: %s at %s", call_id, type(error).__name__, faults.place(error))
 
 
 @shared_task(name="tools.recover")
 def recover_tool_calls() -> None:
     """Beat's round over calls that are overdue."""
     overdue.recover()
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

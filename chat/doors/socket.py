@@ -16,7 +16,7 @@ from django.http import Http404
 
 from chat import approvals, envelope, events, hosting, lookup, params, stopping
 from chat.creation import Kept
-from chat.doors import readers, starting
+from chat.doors import bodies, readers, starting
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone, archive
 from chat.models import Door, Response
@@ -109,7 +109,7 @@ class ResponsesSocket(AsyncWebsocketConsumer):
 
     async def _follow_stored(self, message: dict[str, Any]) -> None:
         after = message.get("starting_after", -1)
-        if not isinstance(after, int):
+        if not isinstance(after, int) or not -1 <= after <= events.LAST_NUMBER:
             raise bad_request("'starting_after' must be a whole number.", "starting_after")
         response_id = _response_id(message)
         try:
@@ -250,10 +250,7 @@ def _error_frame(error: ApiError) -> dict[str, Any]:
 def _message(text: str | None) -> dict[str, Any]:
     if text is None or len(text) > MAX_FRAME_BYTES:
         raise bad_request("Send JSON text frames of at most 8 MiB.")
-    try:
-        message = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise bad_request("The frame is not valid JSON.", code="invalid_json") from None
+    message = bodies.read(text.encode())
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise bad_request("A frame is a JSON object with a 'type'.", "type")
     return message

@@ -7,4 +7,6 @@ from chat.events.follow import Gone, follow
 from chat.events.frame import ENDINGS, Frame
 from chat.events.log import EventLog
 
-__all__ = ["ENDINGS", "EventLog", "Frame", "Gone", "follow"]
+LAST_NUMBER = 2**53  # beyond which JSON's readers lose count
+
+__all__ = ["ENDINGS", "LAST_NUMBER", "EventLog", "Frame", "Gone", "follow"]

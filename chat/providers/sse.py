@@ -3,6 +3,7 @@
 Works on bytes, so that a character split between two reads stays whole.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -80,9 +81,19 @@ class Decoder:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+def decoded(payload: bytes) -> Any:
+    """JSON from an upstream, U+0000 as U+FFFD, since PostgreSQL cannot store it. Raises orjson.JSONDecodeError."""
+    if b"\\u0000" in payload:
+        payload = _NUL.sub(rb"\1\\ufffd", payload)
+    return orjson.loads(payload)
+
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # behind a backslash that is itself escaped, it is text
+
+
 def _decoded(payload: bytes) -> dict[str, Any] | None:
     try:
-        event = orjson.loads(payload)
+        event = decoded(payload)
     except orjson.JSONDecodeError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None

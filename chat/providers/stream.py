@@ -103,7 +103,7 @@ async def events(upstream: Upstream, body: dict[str, Any]) -> AsyncGenerator[dic
 
 def _whole(content: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(content)
+        found = sse.decoded(content)
         return {"type": f"response.{found['status']}", "response": found}
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise UpstreamMalformed from None

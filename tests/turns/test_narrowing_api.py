@@ -26,8 +26,8 @@ def tools(workspace: Workspace, api) -> None:
 
 
 @pytest.fixture(scope="module")
-def owner(_made: Workspace) -> Iterator[Visitor]:
-    with closing(people.owner(_made)) as signed_in:
+def owner(acme: Workspace) -> Iterator[Visitor]:
+    with closing(people.owner(acme)) as signed_in:
         yield signed_in
 
 

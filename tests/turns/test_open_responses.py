@@ -37,9 +37,9 @@ PNG = (
 
 
 @pytest.fixture(scope="module")
-def app(migrated_dir: Path, _api_server: ToolApi) -> Iterator[App]:
+def app(migrated_dir: Path, api_server: ToolApi) -> Iterator[App]:
     """The app with the demo."""
-    with app_beside(migrated_dir, _api_server, DEMO="1") as running:
+    with app_beside(migrated_dir, api_server, DEMO="1") as running:
         yield running
 
 

@@ -40,6 +40,8 @@ async def compact(request: Request, principal: Principal) -> HttpResponse:
     if not isinstance(body.get("model"), str) or not body["model"]:
         raise bad_request("'model' is required.", "model", "missing_required_parameter")
     create = params.parse(body)
+    if not isinstance(body.get("instructions"), str | None):
+        raise bad_request("'instructions' must be a string.", "instructions")
     source, history = await db.run(_context, principal, create)
     if not history:
         raise bad_request("There is nothing to compact: give 'input' or 'previous_response_id'.", "input")

@@ -166,6 +166,9 @@ def _delete(principal: Principal, response_id: str) -> None:
 def _starting_after(request: Request) -> int:
     value = request.query_params.get("starting_after", "-1")
     try:
-        return int(value)
+        after = int(value)
     except ValueError:
-        raise bad_request("'starting_after' must be a whole number.", "starting_after") from None
+        after = -2
+    if not -1 <= after <= events.LAST_NUMBER:
+        raise bad_request("'starting_after' must be a whole number.", "starting_after")
+    return after
