@@ -9,10 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from deny_web import db, loop
 from tenants.models import Tenant
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has many writers and joins their commits"),
-]
+# PostgreSQL has many writers, and joins their commits itself.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 def name(slug: str, value: str) -> str:
