@@ -48,6 +48,10 @@ def _seconds(label: str, help_text: str = "", *, required: bool = False) -> form
     return forms.FloatField(label=label, required=required, help_text=help_text, widget=widget)
 
 
+def _plain(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:g}"
+
+
 class ModelForm(forms.Form):
     """The key and the header values are write-only: they are stored sealed and never sent back to a page."""
 
@@ -127,7 +131,7 @@ class ModelForm(forms.Form):
 
     def _initial(self, preset: Preset | None) -> dict[str, Any]:
         row = self.provider or Provider()
-        waits = {wait: getattr(row, f"{wait}_seconds") for wait in _WAITS}
+        waits = {wait: _plain(getattr(row, f"{wait}_seconds")) for wait in _WAITS}
         if preset is not None:
             told = {"kind": preset.kind, "base_url": preset.base_url, "model": preset.model, "name": preset.slug}
             return {**waits, **told}
@@ -173,9 +177,10 @@ class ModelForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("kind") in WITH_ADDRESS:
-            for name, sentence in (("base_url", "Give the provider's address."), ("model", "Name the model.")):
-                if not cleaned.get(name) and name not in self.errors:
-                    self.add_error(name, sentence)
+            if not cleaned.get("base_url") and "base_url" not in self.errors:
+                self.add_error("base_url", "Give the provider's address.")
+            if not (cleaned.get("model") or cleaned.get("names")) and "model" not in self.errors:
+                self.add_error("model", "Name the model.")
         if cleaned.get("kind") == Kind.IDENTITY and not self._same_address:
             self.add_error("base_url", "The address of an upstream without a key is the operator's to change.")
         return cleaned

@@ -18,7 +18,8 @@ from tenants.access import Act
 from tenants.models import Tenant
 from tenants.rules import Refused
 
-_MOST_SHOWN = 6  # upstreams of one route; the command line sets longer ones
+_PLACES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth")
+_MOST_SHOWN = len(_PLACES)  # upstreams of one route; the command line sets longer ones
 
 
 class RouteForm(forms.Form):
@@ -41,7 +42,7 @@ class RouteForm(forms.Form):
         choices = [("", "None"), *((name, name) for name in known)]
         for place in range(max(len(names), min(len(known), _MOST_SHOWN))):
             self.fields[f"upstream_{place}"] = forms.ChoiceField(
-                label="First ask" if place == 0 else "then",
+                label=_PLACES[place] if place < len(_PLACES) else f"Place {place + 1}",
                 choices=choices[1:] if place == 0 else choices,
                 required=place == 0,
                 initial=names[place] if place < len(names) else "",

@@ -17,7 +17,8 @@ class CheckResult:
 
 async def try_upstream(upstream: Upstream) -> CheckResult:
     """One request of a few tokens; the models that it lists, where it lists any."""
-    body = {"model": upstream.named(upstream.model), "input": "Say hello.", "store": False, "max_output_tokens": 64}
+    model = upstream.model or next(iter(upstream.names), "")
+    body = {"model": upstream.named(model), "input": "Say hello.", "store": False, "max_output_tokens": 64}
     text: list[str] = []
     ended = False
     try:
