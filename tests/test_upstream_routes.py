@@ -9,11 +9,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chat.models import Provider, Route
-from chat.providers import actions, route_actions, upstream
+from chat import planning
+from chat.models import Provider, Response, Route
+from chat.providers import actions, client, route_actions, upstream
 from chat.providers.actions import Handling
+from chat.providers.errors import UpstreamUnfit
 from chat.providers.routes import NotRouted, NoUpstream
 from chat.providers.upstream import Timeouts
+from deny_web import doctor
 from tenants import access
 from tenants.models import AuditRow, Role
 from tenants.rules import Refused
@@ -316,3 +319,36 @@ def test_the_command_sets_bedrock_and_keyless_upstreams(cast: Cast, monkeypatch:
 def test_the_command_refuses_with_a_sentence(words: tuple[str, ...], cast: Cast) -> None:
     with pytest.raises(CommandError):
         command(*words)
+
+
+# --- what doors say --------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_that_is_taken_over_goes_where_its_model_is_routed_now(cast: Cast) -> None:
+    make("a")
+    make("b")
+    route(("m", ["a"]))
+    row = Response(tenant=cast.acme, model="m", request={})
+    assert planning.still(row).first.name == "a"
+    route(("m", ["b"]))
+    assert planning.still(row).first.name == "b"
+
+
+async def test_a_turn_whose_model_is_gone_is_refused_and_not_lost() -> None:
+    with pytest.raises(UpstreamUnfit, match="any more"):
+        client.client(upstream.NOWHERE)
+
+
+def test_a_turn_that_is_taken_over_after_its_route_went(cast: Cast) -> None:
+    make("a")
+    route(("m", ["a"]))
+    assert planning.still(Response(tenant=cast.acme, model="n", request={})).first is upstream.NOWHERE
+    assert planning.still(Response(tenant=cast.elsewhere, model="n", request={})).first is upstream.NOWHERE
+
+
+def test_doctor_says_how_they_are_and_no_address_and_no_key(cast: Cast) -> None:
+    make("a", key="sk-planted")
+    make("b")
+    (found,) = doctor.upstreams()
+    assert found.text == "a (responses, key set, well), b (responses, key not set, well)"
+    assert found.subject == "models acme"
