@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import envelope, events, hosting, lookup, params, stopping
+from chat import envelope, events, hosting, lookup, params, retelling, stopping
 from chat.doors import readers, starting
 from chat.doors.http.door import (
     MAX_BODY_BYTES,
@@ -135,24 +135,27 @@ def _sse(
 
 
 async def _frames(response_id: str, after: int, turn: Turn | None) -> AsyncGenerator[bytes, None]:
+    fresh = after < 0
     try:
         async with readers.reading(turn):
             async for batch in events.follow(response_id, after, hosting.here().find):
+                fresh = False
                 yield b"".join([frame.sse() for frame in batch])
     except Gone:
-        ended = await db.run(_ended, response_id)
-        if ended is not None:
-            yield ended.sse()
+        frames = await db.run(_retold, response_id, fresh)
+        yield b"".join([frame.sse() for frame in frames])
 
 
-def _ended(response_id: str) -> Frame | None:
-    """The ending event of a response whose log is gone, at its stored last number."""
+def _retold(response_id: str, fresh: bool) -> list[Frame]:
+    """A response whose log is gone: the ending event, and for a reader who has seen nothing what came before it too."""
     row = Response.objects.filter(pk=response_id).first()
     if row is None:
-        return None
-    kind = envelope.ending(row.status)
-    event = {"type": kind, "response": envelope.stored_object(row), "sequence_number": row.last_seq}
-    return Frame(row.last_seq, kind, orjson.dumps(event))
+        return []
+    response = envelope.stored_object(row)
+    told = list(retelling.events(response)) if fresh else []
+    told.append({"type": envelope.ending(row.status), "response": response})
+    told[-1]["sequence_number"] = max(row.last_seq, len(told) - 1)
+    return [Frame(event["sequence_number"], event["type"], orjson.dumps(event)) for event in told]
 
 
 def _object(principal: Principal, response_id: str) -> dict[str, Any]:
