@@ -8,6 +8,7 @@ import pytest
 
 from chat.providers import stream as streams
 from chat.providers.errors import ProviderError, UpstreamCut, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
+from tests import tool_api
 from tests.asking import at, connections, refused, said, short
 from tests.upstream import Step, Upstream, error, running, text
 
@@ -116,18 +117,27 @@ async def test_each_is_told_its_own_name_of_the_model(upstream: Upstream, second
     ("step", "limits"),
     [
         (text(wait=30.0, times=0), {"first_byte": 0.3}),
+        (text(wait=30.0, times=0), {"first_byte": 0.3, "gap": 0.3}),
         (text(fault="stall", after=0, times=0), {"first_byte": 0.3}),
         (text(fault="stall", after=3, times=0), {"gap": 0.3}),
         (text(fault="stall", after=3, times=0), {"gap": 0.3, "first_byte": 0.3}),
         (text("a b c d e f g h", deltas=40, delay=0.1, times=0), {"whole": 0.5}),
     ],
-    ids=["headers", "first event", "gap", "gap of the transport", "whole"],
+    ids=["headers", "headers of the transport", "first event", "gap", "gap of the transport", "whole"],
 )
 async def test_each_timeout_ends_as_one(step: Step, limits: dict[str, float], upstream: Upstream) -> None:
     upstream.queue(step)
     found = await refused(at(upstream.url, timeouts=short(**limits)))
     assert isinstance(found, UpstreamTimeout)
     assert (found.code, found.status) == ("upstream_timeout", 504)
+
+
+async def test_bytes_that_are_no_event_do_not_put_the_first_one_off() -> None:
+    """As gateways do that send comments to keep the connection open while the model is silent."""
+    with tool_api.running() as api:
+        api.handle("/v1/responses", tool_api.drip(0.05))
+        found = await refused(at(f"{api.url}/v1", timeouts=short(first_byte=0.4, gap=0.4)))
+    assert isinstance(found, UpstreamTimeout)
 
 
 async def test_no_connection_in_time() -> None:

@@ -40,13 +40,14 @@ async def stream(
     Before them comes an empty batch, once the first one is here: until then another upstream may be asked instead.
     """
     response, deadline = await _answer(upstream, orjson.dumps({**body, "stream": True}), retries)
-    watch = Watch(response, upstream.timeouts) if Watch.needed(upstream.timeouts) else None
+    watch = Watch(response, upstream.timeouts, deadline)
     try:
         decoder = sse.Decoder()
-        chunks = response.content.iter_any() if watch is None else watch.chunks(response.content.iter_any())
+        raw = response.content.iter_any()
+        chunks = watch.chunks(raw) if watch.goes_on else raw
         is_whole = response.content_type == "application/json"  # a server that cannot stream
-        async with asyncio.timeout_at(deadline):
-            batch = [_whole(await response.read())] if is_whole else await _first(decoder, chunks)
+        batch = [_whole(await response.read())] if is_whole else await _first(decoder, chunks)
+        watch.began()
         _refuse_failed(batch)
         yield []
         yield batch
@@ -62,10 +63,9 @@ async def stream(
     except TimeoutError:
         raise UpstreamTimeout from None
     except (aiohttp.ClientError, OSError):
-        raise UpstreamTimeout if watch is not None and watch.fired else UpstreamCut from None
+        raise UpstreamTimeout if watch.fired else UpstreamCut from None
     finally:
-        if watch is not None:
-            watch.stop()
+        watch.stop()
         response.release()  # back to the pool, if its end has come; else closed, which stops the upstream
 
 
@@ -119,14 +119,18 @@ async def _answer(upstream: Upstream, content: bytes, retries: int) -> tuple[aio
         wait: float | None = None
         deadline = loop.time() + upstream.timeouts.first_byte
         try:
-            async with asyncio.timeout_at(deadline) as first_byte:
+            # The transport's limit is the longer one of gap and first byte; a timer of our own costs more than a look.
+            if upstream.timeouts.first_byte < upstream.timeouts.gap:
+                async with asyncio.timeout_at(deadline):
+                    response = await _post(to, content)
+            else:
                 response = await _post(to, content)
+        except aiohttp.ConnectionTimeoutError:
+            error = UpstreamTimeout()
         except AddressRefused as refused:  # by the resolver: the name leads to a private address
             raise not_allowed(refused) from None
         except TimeoutError:
-            error = UpstreamTimeout()
-            if first_byte.expired():  # whoever waited for that long is not to wait as long again
-                raise error from None
+            raise UpstreamTimeout from None  # whoever waited for the first byte is not to wait as long again
         except (aiohttp.ClientError, OSError):
             pass
         else:
