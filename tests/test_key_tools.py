@@ -127,8 +127,10 @@ def test_a_key_is_made_with_its_tools(cast, tools, client: Client):
     client.post(url, {"name": "ci", "role": "member", "offer": "chosen", "tools": ["pay"]})
     assert ApiKey.objects.get().tools == ["pay"]
     assert cast.acme.audit_rows.latest("n").detail == {"name": "ci", "role": "member", "tools": ["pay"]}
-    page = client.post(url, {"name": "ci", "role": "member", "offer": "chosen"})
-    assert page.context["form"].errors["offer"]
+    for form in ({"offer": "chosen"}, {"offer": "all", "tools": ["pay"]}, {"tools": ["pay"]}):
+        page = client.post(url, {"name": "ci", "role": "member", **form})
+        assert page.context["form"].errors["offer"]
+    assert ApiKey.objects.count() == 1
     page = client.post(url, {"name": "ci", "role": "member", "offer": "chosen", "tools": ["never_was"]})
     assert page.context["form"].errors["tools"]
 

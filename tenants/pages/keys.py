@@ -26,13 +26,13 @@ class ToolsForm(forms.Form):
 
     offer = forms.ChoiceField(
         label="Tools that it is offered",
-        choices=[("all", "All, also those made later"), ("chosen", "These"), ("none", "None")],
+        choices=[("all", "All, also those made later"), ("none", "None"), ("chosen", "Those chosen below")],
         widget=forms.RadioSelect,
         required=False,
         initial="all",
         help_text="A request with this key can narrow them further, never widen.",
     )
-    tools = forms.MultipleChoiceField(label="These", widget=forms.CheckboxSelectMultiple, required=False)
+    tools = forms.MultipleChoiceField(label="Chosen tools", widget=forms.CheckboxSelectMultiple, required=False)
 
     def __init__(self, *args: object, tenant: Tenant, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -58,6 +58,12 @@ class KeyForm(ToolsForm, RoleForm):
     name = forms.CharField(label="Name", max_length=80, help_text="Where it is used, so that you know what to end.")
     days = forms.TypedChoiceField(label="Expires after", choices=LIVES, coerce=int, required=False, empty_value=None)
     field_order = ("name", "role", "days", "offer", "tools")
+
+    def clean(self) -> dict[str, Any]:
+        # The first choice stands there by itself: whoever ticked tools below meant those, and not all.
+        if self.cleaned_data.get("tools") and self.cleaned_data.get("offer") != "chosen":
+            self.add_error("offer", "Tools are ticked below. Choose them here, or untick them.")
+        return super().clean()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
