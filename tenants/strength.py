@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
-from zxcvbn import zxcvbn
 
 LONGEST = 1024
 LEAST_SCORE = 3
@@ -25,6 +24,8 @@ def check(password: str, inputs: Iterable[str] = ()) -> None:
     Raises:
         WeakPassword: with a sentence for the person.
     """
+    from zxcvbn import zxcvbn  # its word lists take 13 MB, which a process that checks no password need not carry
+
     if len(password) > LONGEST:
         raise WeakPassword(f"Use at most {LONGEST} characters.")
     words = [part for word in inputs for part in _parts(word)]
