@@ -117,7 +117,7 @@ _STRINGS = {
     "function_call_output": ("call_id",),
     "custom_tool_call": ("call_id",),
     "custom_tool_call_output": ("call_id",),
-    "mcp_call": ("name", "arguments"),
+    "mcp_call": ("id", "name", "arguments"),
     "mcp_approval_request": ("id", "name", "arguments"),
     "item_reference": ("id",),
 }

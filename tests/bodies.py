@@ -1,6 +1,7 @@
 """Bodies that nobody thought of: good requests changed at a random place, and any JSON at all."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -77,6 +78,15 @@ CREATE: Json = {
     "instructions": "Be brief.",
     "store": False,
 }
+
+
+def spoilt(items: list[Json]) -> Iterator[Json]:
+    """Each item with each of its fields taken out, or of another kind."""
+    for item in items:
+        for name in item:
+            yield {key: value for key, value in item.items() if key != name}
+            for value in (None, True, 7, 0.5, "", "x", [], [1], [{}], {}, {"type": "x"}):
+                yield {**item, name: value}
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """Any body on any route that takes one, and any message on the socket: an answer or a 4xx, never a 500, never silence.
 
-Good requests changed at random places, any JSON, and texts that are hardly JSON; over HTTP, as a stream, in the
-background and over the socket.
+Good requests with each field spoilt and changed at random places, any JSON, and texts that are hardly JSON; over HTTP,
+as a stream, in the background and over the socket.
 """
 
 import json
@@ -122,6 +122,23 @@ def test_a_good_body_changed_anywhere(path: str, ground: Ground) -> None:
         check(ground.post(path, json.dumps(body).encode()), (path, body))
 
     ask()
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if {"input", "items"} & GOOD[path].keys()])
+def test_every_field_of_every_item_spoilt(path: str, ground: Ground) -> None:
+    name = "items" if "items" in GOOD[path] else "input"
+    for item in bodies.spoilt([*bodies.ITEMS, *bodies.REFUSED]):
+        body = {"model": "m", "store": False, name: [{"role": "user", "content": "hi"}, item]}
+        check(ground.post(path, json.dumps(body).encode()), (path, item))
+
+
+@pytest.mark.parametrize("path", ["/responses", "/responses/input_tokens"])
+def test_every_field_of_every_tool_spoilt(path: str, ground: Ground) -> None:
+    for one in bodies.spoilt(bodies.TOOLS):
+        body = {"model": "m", "store": False, "input": "hi", "tools": [one]}
+        check(ground.post(path, json.dumps(body).encode()), (path, one))
+    for one in bodies.spoilt([bodies.CREATE]):
+        check(ground.post(path, json.dumps({**one, "input": "hi"}).encode()), (path, one))
 
 
 @pytest.mark.parametrize("path", PATHS)
