@@ -80,12 +80,15 @@ CREATE: Json = {
 }
 
 
+ODD: list[Any] = [None, True, 7, 0.5, "", "x", [], [1], [{}], {}, {"type": "x"}]
+
+
 def spoilt(items: list[Json]) -> Iterator[Json]:
     """Each item with each of its fields taken out, or of another kind."""
     for item in items:
         for name in item:
             yield {key: value for key, value in item.items() if key != name}
-            for value in (None, True, 7, 0.5, "", "x", [], [1], [{}], {}, {"type": "x"}):
+            for value in ODD:
                 yield {**item, name: value}
 
 
