@@ -1,70 +1,34 @@
-"""The load: many connections that ask for responses, and a stopwatch. Times are in seconds.
+"""Connections to a Responses API, over HTTP and over the WebSocket.
 
 The HTTP client is a bare protocol, since any client library costs more than the mock it would measure; the WebSocket
 client is aiohttp's.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Any, cast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import aiohttp
 
-_DELTA = b"event: response.output_text.delta"
-_FRAME_DELTA = '"response.output_text.delta"'
-_ENDINGS = ('"response.completed"', '"response.failed"', '"response.incomplete"', '"type":"error"')
+from bench.load import Answer, Failed, Load, drive
+
+# In quotes it stands in the data line alone: some servers name an event in its data only, others in both.
+_DELTA = b'"response.output_text.delta"'
+_COMPLETED = b'"response.completed"'
+_FRAME_DELTA, _FRAME_COMPLETED = _DELTA.decode(), _COMPLETED.decode()
+_FRAME_ENDINGS = (_FRAME_COMPLETED, '"response.failed"', '"response.incomplete"', '"type":"error"')
+_START = 1024  # bytes of an answer that are kept, with its id in them
 _TIMEOUT = 120.0
 
 
-class Failed(Exception):
-    """The server answered with something else than a complete stream."""
-
-
-@dataclass
-class Load:
-    """What a run measured."""
-
-    firsts: list[float] = field(default_factory=list)
-    lengths: list[float] = field(default_factory=list)
-    deltas: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-
-    @property
-    def first(self) -> float:
-        """The median time to the first delta."""
-        return median(self.firsts) if self.firsts else 0.0
-
-    @property
-    def rate(self) -> float:
-        """Deltas a second, over all connections."""
-        return self.deltas / self.seconds
-
-    @property
-    def requests_rate(self) -> float:
-        """Requests a second, over all connections."""
-        return self.requests / self.seconds
-
-    def add(self, began: float, first: float | None, deltas: int) -> None:
-        """One finished request."""
-        now = time.perf_counter()
-        if first is not None:
-            self.firsts.append(first - began)
-        self.lengths.append(now - began)
-        self.deltas += deltas
-        self.requests += 1
-
-
 class _Http(asyncio.Protocol):
-    """One keep-alive connection; `ask` sends the request and returns when its answer has ended."""
+    """One keep-alive connection, streamed or not as the request says."""
 
-    def __init__(self, request: bytes, load: Load) -> None:
-        self._request, self._load = request, load
+    def __init__(self, head: bytes) -> None:
+        self._head_sent = head
         self._transport: asyncio.Transport | None = None
         self._done: asyncio.Future[None] | None = None
         self._reset()
@@ -72,32 +36,33 @@ class _Http(asyncio.Protocol):
     def _reset(self) -> None:
         self._tail = b""
         self._head = b""
+        self._start = b""
         self._deltas = 0
         self._first: float | None = None
+        self._completed = False
         self._left: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, though not by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._done and not self._done.done():
-            self._done.set_exception(Failed("the connection closed in the middle of an answer"))
+        self._fail("the connection closed in the middle of an answer")
 
-    async def ask(self) -> None:
-        assert self._transport
+    async def ask(self, body: bytes) -> Answer:
+        if not self._transport or self._transport.is_closing():
+            raise Failed("the connection closed between two answers")
         self._reset()
         self._done = asyncio.get_running_loop().create_future()
-        self._began = time.perf_counter()
-        self._transport.write(self._request)
+        began = time.perf_counter()
+        self._transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (self._head_sent, len(body), body))
         await asyncio.wait_for(self._done, _TIMEOUT)
-        self._load.add(self._began, self._first, self._deltas)
+        return Answer(began, self._first, time.perf_counter(), self._deltas, self._start)
 
     def close(self) -> None:
         if self._transport:
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        assert self._done
         if self._left is None:
             self._head += data
             end = self._head.find(b"\r\n\r\n")
@@ -105,100 +70,122 @@ class _Http(asyncio.Protocol):
                 return
             head, data = self._head[:end], self._head[end + 4 :]
             if not head.startswith(b"HTTP/1.1 200"):
-                if not self._done.done():
-                    self._done.set_exception(Failed(f"{head[:40]!r} {data[:300]!r}"))
+                self._fail(f"{head[:40]!r} {data[:300]!r}")
                 return
             length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             self._left = int(length[0].partition(b":")[2]) if length else -1
+        if len(self._start) < _START:
+            self._start += data[:_START]
         if self._left >= 0:
             self._left -= len(data)
-            if self._left <= 0 and not self._done.done():
-                self._done.set_result(None)
-            return
+            if self._left <= 0:
+                self._end()
+        else:
+            self._streamed(data)
+
+    def _streamed(self, data: bytes) -> None:
         # A mark may lie across two reads, so the end of the one before is looked at again.
         text = self._tail + data
         found = text.count(_DELTA) - self._tail.count(_DELTA)
         if found:
             self._first = self._first or time.perf_counter()
             self._deltas += found
+        self._completed = self._completed or _COMPLETED in text
         self._tail = text[-len(_DELTA) - 8 :]
-        if text.endswith(b"0\r\n\r\n") and not self._done.done():
+        if not text.endswith(b"0\r\n\r\n"):
+            return
+        if self._completed:
+            self._end()
+        else:
+            self._fail(f"the stream ended early: {text[-300:]!r}")
+
+    def _end(self) -> None:
+        if self._done and not self._done.done():
             self._done.set_result(None)
 
+    def _fail(self, sentence: str) -> None:
+        if self._done and not self._done.done():
+            self._done.set_exception(Failed(sentence))
 
-async def http(url: str, key: str, body: dict[str, Any], *, connections: int, **how: Any) -> Load:
-    """Requests over HTTP, streamed or not as `body` says; see `_drive` for `how`."""
-    load = Load()
+
+class _Socket:
+    """One WebSocket."""
+
+    def __init__(self, opened: "aiohttp.ClientWebSocketResponse[Literal[True]]") -> None:
+        self._opened = opened
+
+    async def ask(self, body: bytes) -> Answer:
+        # Not `receive`'s own time-out: the server's pings begin that anew.
+        async with asyncio.timeout(_TIMEOUT):
+            return await self._ask(body.decode())
+
+    async def _ask(self, asked: str) -> Answer:
+        start, first, deltas = "", None, 0
+        began = time.perf_counter()
+        await self._opened.send_str(asked)
+        while True:
+            message = await self._opened.receive()
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                raise Failed(f"the WebSocket ended in the middle of an answer: {message.type.name} {message.data}")
+            data = message.data
+            mark = data[:160]
+            start = start or data[:_START]
+            if _FRAME_DELTA in mark:
+                first = first or time.perf_counter()
+                deltas += 1
+            elif any(ending in mark for ending in _FRAME_ENDINGS):
+                if _FRAME_COMPLETED not in mark:
+                    raise Failed(data[:300])
+                return Answer(began, first, time.perf_counter(), deltas, start.encode())
+
+
+@asynccontextmanager
+async def over_http(url: str, key: str, count: int, line: str = "POST /responses") -> AsyncIterator[list[_Http]]:
+    """So many HTTP connections, for requests that begin with `line`."""
     place = urlsplit(url)
-    data = json.dumps(body).encode()
+    method, _, path = line.partition(" ")
     head = (
-        f"POST {place.path}/responses HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-    )
+        f"{method} {place.path}{path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        "Content-Type: application/json\r\n"
+    ).encode()
     loop = asyncio.get_running_loop()
-    protocols = []
-    for _ in range(connections):
-        made = await loop.create_connection(
-            lambda: _Http(head.encode() + data, load), place.hostname or "", place.port or 80
-        )
-        protocols.append(made[1])
+    opened: list[_Http] = []
     try:
-        return await _drive(load, [protocol.ask for protocol in protocols], **how)
+        while len(opened) < count:
+            made = await loop.create_connection(lambda: _Http(head), place.hostname or "", place.port or 80)
+            opened.append(made[1])
+        yield opened
     finally:
-        for protocol in protocols:
-            protocol.close()
+        for one in opened:
+            one.close()
 
 
-async def socket(url: str, key: str, body: dict[str, Any], *, connections: int, **how: Any) -> Load:
-    """Responses over the WebSocket protocol; see `_drive` for `how`."""
-    load = Load()
-    frame = json.dumps({"type": "response.create", **{k: v for k, v in body.items() if k != "stream"}})
+@asynccontextmanager
+async def over_socket(url: str, key: str, count: int) -> AsyncIterator[list[_Socket]]:
+    """So many WebSockets."""
     unlimited = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}, connector=unlimited) as session:
         address = url.replace("http", "ws", 1) + "/responses"
-        opened = [await session.ws_connect(address, max_msg_size=0) for _ in range(connections)]
+        opened = [await session.ws_connect(address, max_msg_size=0) for _ in range(count)]
         try:
-            return await _drive(load, [_asker(one, frame, load) for one in opened], **how)
+            yield [_Socket(one) for one in opened]
         finally:
-            for one in opened:
-                await one.close()
+            # All at once: each waits for the server to say that it closes too.
+            await asyncio.gather(*(one.close() for one in opened))
 
 
-def _asker(
-    connection: "aiohttp.ClientWebSocketResponse[bool]", frame: str, load: Load
-) -> Callable[[], Awaitable[None]]:
-    async def ask() -> None:
-        began, first, deltas = time.perf_counter(), None, 0
-        await connection.send_str(frame)
-        while True:
-            data = await connection.receive_str(timeout=_TIMEOUT)
-            start = data[:160]
-            if _FRAME_DELTA in start:
-                first = first or time.perf_counter()
-                deltas += 1
-            elif any(ending in start for ending in _ENDINGS):
-                if _ENDINGS[0] not in start:
-                    raise Failed(data[:300])
-                return load.add(began, first, deltas)
-
-    return ask
+async def http(url: str, key: str, body: dict[str, Any], *, connections: int, **how: Any) -> Load:
+    """Requests over HTTP, streamed or not as `body` says; see `drive` for `how`."""
+    async with over_http(url, key, connections) as opened:
+        return await drive(opened, body, **how)
 
 
-async def _drive(
-    load: Load, asks: list[Callable[[], Awaitable[None]]], *, seconds: float = 0.0, times: int = 1, spread: float = 0.0
-) -> Load:
-    """Every connection asks again for `seconds`, or `times` times. Their starts are spread over `spread` seconds."""
-    began = time.perf_counter()
+async def socket(url: str, key: str, body: dict[str, Any], *, connections: int, **how: Any) -> Load:
+    """Responses over the WebSocket protocol; see `drive` for `how`."""
+    async with over_socket(url, key, connections) as opened:
+        return await drive(opened, frame(body), **how)
 
-    async def one(place: int, ask: Callable[[], Awaitable[None]]) -> None:
-        await asyncio.sleep(spread * place / len(asks))
-        done = 0
-        while done < times or time.perf_counter() - began < seconds:
-            await ask()
-            done += 1
 
-    async with asyncio.TaskGroup() as group:
-        for place, ask in enumerate(asks):
-            group.create_task(one(place, ask))
-    load.seconds = time.perf_counter() - began
-    return load
+def frame(body: dict[str, Any]) -> dict[str, Any]:
+    """The request `body` as the WebSocket takes it."""
+    return {"type": "response.create", **{name: value for name, value in body.items() if name != "stream"}}

@@ -1,7 +1,8 @@
 """A mock upstream that costs as little as it can: every byte is made before the first request.
 
 The model's name says how it answers: ``burst-100`` sends 100 deltas at once, ``paced-200-10`` sends 200 deltas 10 ms
-apart. Without ``stream`` it answers with one JSON body. ``python -m bench.mock PORT`` serves on loopback.
+apart; with ``tool-`` in front it asks for the tool ``get_status`` first, and answers once it has its result. Without
+``stream`` it answers with one JSON body. A GET is that tool's API. ``python -m bench.mock PORT`` serves on loopback.
 """
 
 import asyncio
@@ -12,21 +13,25 @@ from functools import cache
 from typing import cast
 
 from chat.demo.resource import resource
-from chat.demo.stream import encoded, events, message, sse, words
+from chat.demo.stream import Json, encoded, events, function_call, message, sse, words
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 _LAST = b"0\r\n\r\n"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_MODEL = re.compile(rb'"model": *"(burst|paced)-(\d+)(?:-(\d+))?"')
+_MODEL = re.compile(rb'"model": *"(tool-)?(burst|paced)-(\d+)(?:-(\d+))?"')
 _STREAM = re.compile(rb'"stream": *true')
+_RESULT = re.compile(rb'"type": *"function_call_output"')
+
+TOOL = "get_status"
+STATUS = {"id": "job_1", "status": "done"}
 
 
 @cache
 def frames(deltas: int) -> tuple[bytes, tuple[bytes, ...], bytes]:
     """The chunks of a streamed answer: before the deltas, each delta, after them."""
-    told = list(events(_response(deltas), words))
-    chunks = [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in map(sse, told)]
+    told = list(events(_answer(deltas), words))
+    chunks = _chunks(told)
     places = [place for place, event in enumerate(told) if event["type"] == "response.output_text.delta"]
     first, last = places[0], places[-1] + 1
     return _HEAD + b"".join(chunks[:first]), tuple(chunks[first:last]), b"".join(chunks[last:]) + _LAST
@@ -35,8 +40,20 @@ def frames(deltas: int) -> tuple[bytes, tuple[bytes, ...], bytes]:
 @cache
 def whole(deltas: int) -> bytes:
     """The JSON answer, with its head."""
-    body = encoded(_response(deltas))
-    return _JSON_HEAD % len(body) + body
+    return _json(_answer(deltas))
+
+
+@cache
+def asking(stream: bool) -> bytes:
+    """The answer that asks for the tool."""
+    response = _response(function_call(TOOL, '{"id":"job_1"}'))
+    return _HEAD + b"".join(_chunks(list(events(response, words)))) + _LAST if stream else _json(response)
+
+
+@cache
+def tool_result() -> bytes:
+    """What the tool's API answers."""
+    return _json(STATUS)
 
 
 class Mock(asyncio.Protocol):
@@ -62,14 +79,26 @@ class Mock(asyncio.Protocol):
             size = end + 4 + (int(length[1]) if length else 0)
             if len(self._received) < size:
                 return
+            got = self._received.startswith(b"GET ")
             body, self._received = self._received[end + 4 : size], self._received[size:]
-            self._answer(body)
+            if got and self._transport:
+                self._transport.write(tool_result())
+            else:
+                self._answer(body)
 
     def _answer(self, body: bytes) -> None:
         assert self._transport
         model = _MODEL.search(body)
-        kind, deltas, pause = (model[1], int(model[2]), int(model[3] or 0)) if model else (b"burst", 1, 0)
-        if not _STREAM.search(body):
+        tool, kind, deltas, pause = model.groups() if model else (None, b"burst", b"1", None)
+        stream = bool(_STREAM.search(body))
+        if tool and not _RESULT.search(body):
+            self._transport.write(asking(stream))
+        else:
+            self._tell(kind, int(deltas), int(pause or 0) / 1000, stream)
+
+    def _tell(self, kind: bytes, deltas: int, pause: float, stream: bool) -> None:
+        assert self._transport
+        if not stream:
             self._transport.write(whole(deltas))
         elif kind == b"burst":
             before, each, after = frames(deltas)
@@ -77,7 +106,7 @@ class Mock(asyncio.Protocol):
         else:
             before, each, after = frames(deltas)
             self._transport.write(before)
-            self._tick([*each, after], 0, pause / 1000, self._loop.time())
+            self._tick([*each, after], 0, pause, self._loop.time())
 
     def _write_apart(self, chunks: list[bytes]) -> None:
         """A system call for each chunk, as servers that flush each event do; uvloop would join them."""
@@ -100,9 +129,21 @@ class Mock(asyncio.Protocol):
             self._next = self._loop.call_at(due + pause, self._tick, chunks, place + 1, pause, due + pause)
 
 
-def _response(deltas: int) -> dict[str, object]:
-    text = " ".join(["token"] * deltas)
-    return resource({"model": "mock", "input": "hi"}, [message(text)])
+def _answer(deltas: int) -> Json:
+    return _response(message(" ".join(["token"] * deltas)))
+
+
+def _response(item: Json) -> Json:
+    return resource({"model": "mock", "input": "hi"}, [item])
+
+
+def _chunks(told: list[Json]) -> list[bytes]:
+    return [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in map(sse, told)]
+
+
+def _json(value: Json) -> bytes:
+    body = encoded(value)
+    return _JSON_HEAD % len(body) + body
 
 
 async def serve(port: int) -> None:

@@ -28,6 +28,7 @@ import uvloop
 from bench import app as apps
 from bench import client
 from bench.app import App
+from bench.load import Failed
 
 ROUNDS = 2000
 FLOOD = 200
@@ -182,7 +183,7 @@ async def _signed_in(session: aiohttp.ClientSession, base: str, password: str) -
     form = {"login": apps.OWNER, "password": password, "csrfmiddlewaretoken": token}
     async with session.post(address, data=form, headers={"Referer": address}, allow_redirects=False) as answer:
         if answer.status != 302:
-            raise client.Failed(f"signing in was answered with {answer.status}")
+            raise Failed(f"signing in was answered with {answer.status}")
         return str(answer.cookies["csrftoken"].value)
 
 
@@ -214,8 +215,7 @@ def main() -> None:
         print(json.dumps(vars(_measure_opening())))
         return
     with ExitStack() as stack:
-        upstream, _ = stack.enter_context(apps.mock())
-        app = stack.enter_context(apps.running(upstream))
+        app = stack.enter_context(apps.running(stack.enter_context(apps.mock()).url))
         print(table(opening(), flood(app)))
 
 
