@@ -17,6 +17,7 @@ def test_the_table_tells_what_the_lease_adds_to_the_database() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 def test_opening_costs_a_hundredth_of_a_derivation_and_unlocking_is_one() -> None:
     found = vault.opening()
     # A millisecond where a derivation takes its usual tenth of a second; a machine that is busy is slower in both.
