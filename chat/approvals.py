@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from chat import bells, kinds, ledger, lookup, params
+from chat import bells, decisions, kinds, ledger, lookup, params
 from chat.errors import ApiError, bad_request, not_found
 from chat.models import CallState, Door, Response, ToolCall
 from chat.models.response import ENDED
@@ -90,7 +90,7 @@ def verdict(call: ToolCall) -> str:
     if call.state == CallState.AWAITING_APPROVAL:
         return "waiting"
     if call.state == CallState.DENIED:
-        return "expired" if reason == ledger.EXPIRED else "denied"
+        return "expired" if reason == decisions.EXPIRED else "denied"
     if call.approval_expires_at is None:
         return "refused"
     return "stopped" if reason == "stopped" and not call.attempts else "approved"
@@ -174,7 +174,7 @@ def expire(call: ToolCall) -> None:
     """Nobody decided in time."""
     with transaction.atomic():
         row = _lock(call.response_id)
-        if not ledger.expire(call):
+        if not decisions.expire(call):
             return
         if row is not None and not row.stored:
             ToolCall.objects.filter(pk=call.pk).update(args="", result=None)
@@ -200,7 +200,7 @@ def _lock(response_id: str | None) -> Response | None:
 
 
 def _move(principal: Principal, call: ToolCall, approve: bool, reason: str) -> bool:
-    act = ledger.approve if approve else ledger.deny
+    act = decisions.approve if approve else decisions.deny
     return act(call.pk, acting=principal, reason=reason[:_MAX_REASON])
 
 

@@ -4,51 +4,22 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
-from django.db import InterfaceError, OperationalError
-
-from chat import accounts, approvals, asking, calls, commits, context, faults, ledger, tripwires, usage
-from chat.approvals import Decided
+from chat import accounts, asking, calls, commits, context, faults, ledger, tripwires, usage, waiting
+from chat.endings import Incomplete, Stopped, Suspended, UpstreamIncomplete
 from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
 from chat.models import Door, Status
 from chat.params import upstream_parameters
 from chat.providers.errors import ProviderError
-from chat.step import Step, mcp_call
+from chat.retrying import until_done
+from chat.step import Step
 from chat.turn import LastStep, Turn
 from deny_web import db
 from tenants.budgets import Exhausted
-from vault.errors import Unavailable
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
-_LOOK_SECONDS = 1.0  # how often a waiter looks into the database by itself, should a bell be lost
-
-
-class Incomplete(Exception):
-    """The turn ends before the model was done. `reason` is the API's word or None, `ours` says it in our terms."""
-
-    def __init__(self, ours: str, reason: str | None = None) -> None:
-        super().__init__(ours)
-        self.details = {"reason": reason, "deny_web:reason": ours}
-
-
-class Stopped(Exception):
-    """The turn ends because somebody asked for it, or its last reader left."""
-
-
-class UpstreamIncomplete(Exception):
-    def __init__(self, details: dict[str, Any]) -> None:
-        super().__init__("upstream")
-        self.details = details
-
-
-class Suspended(Exception):
-    """The turn waits for a person, in storage and without a host. Not its end."""
 
 
 async def run(turn: Turn) -> None:
@@ -58,7 +29,7 @@ async def run(turn: Turn) -> None:
         await _end(turn, **ending)
     except Fenced:
         logger.info("%s goes on elsewhere", turn.response_id)
-        await _settle(accounts.deleted, turn)
+        await until_done(accounts.deleted, turn)
     except Suspended:
         logger.info("%s waits for a person", turn.response_id)
 
@@ -107,8 +78,8 @@ async def _steps(turn: Turn) -> None:
         turn.emit({"type": "response.created", "response": turn.object(Status.IN_PROGRESS)})
         turn.emit({"type": "response.in_progress", "response": turn.object(Status.IN_PROGRESS)})
     elif turn.resume is not None and turn.resume.waiting:
-        await _outcomes(turn, dict(turn.resume.waiting))
-    if turn.asks and await _approvals(turn):
+        await waiting.for_outcomes(turn, dict(turn.resume.waiting))
+    if turn.asks and await waiting.for_decisions(turn):
         return
     if turn.resume is not None and turn.resume.client_must_act:
         return
@@ -118,14 +89,14 @@ async def _steps(turn: Turn) -> None:
         _check_caps(turn)
         step = await _stream(turn)
         if turn.armed is not None:
-            await _settle(tripwires.of_step, turn, step)
+            await until_done(tripwires.of_step, turn, step)
         if step.calls:
             proposed = calls.proposed(turn, step)
-            await _settle(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
+            await until_done(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
             turn.step += 1
-            await _outcomes(turn, {slot.id: slot.index for slot in step.calls if not slot.asked})
+            await waiting.for_outcomes(turn, {slot.id: slot.index for slot in step.calls if not slot.asked})
             asked = any(slot.asked for slot in step.calls)
-            if asked and not step.incomplete and await _approvals(turn):
+            if asked and not step.incomplete and await waiting.for_decisions(turn):
                 return
         else:
             turn.step += 1
@@ -187,83 +158,6 @@ def _check_caps(turn: Turn) -> None:
         raise Incomplete("max_tokens", "max_output_tokens")
 
 
-async def _outcomes(turn: Turn, waiting: dict[str, int]) -> None:
-    """Wait for the ledger, telling readers of each call as it starts and ends; then add the outputs to the context."""
-    if not waiting:
-        return
-    indexes = dict(waiting)
-    running: set[str] = set()
-    while waiting:
-        turn.bell.clear()
-        for call in await db.run(ledger.progress, turn.response_id, list(waiting)):
-            index = waiting[call.item_id]
-            where = {"item_id": call.item_id, "output_index": index}
-            if call.started and call.item_id not in running:
-                running.add(call.item_id)
-                turn.emit({"type": "response.mcp_call.in_progress", **where})
-            if call.result is not None:
-                del waiting[call.item_id]
-                _tell_outcome(turn, index, where, call.result)
-        if waiting:
-            try:
-                await asyncio.wait_for(turn.bell.wait(), _LOOK_SECONDS)
-            except TimeoutError:
-                continue
-    await _settle(commits.write_outcomes, turn, list(indexes.values()))
-    turn.context += context.of_outcomes(turn, list(indexes.values()))
-
-
-def _tell_outcome(turn: Turn, index: int, where: dict[str, Any], result: dict[str, Any]) -> None:
-    failed = result.get("error")
-    item = turn.output.snapshot(index) | {
-        "status": "failed" if failed else "completed",
-        "output": result["output"],
-        "error": {"type": "mcp_tool_execution_error", "content": failed} if failed else None,
-        "deny_web:request": result.get("request"),
-    }
-    turn.emit({"type": f"response.mcp_call.{'failed' if failed else 'completed'}", **where})
-    turn.emit({"type": "response.output_item.done", "output_index": index, "item": item})
-
-
-async def _approvals(turn: Turn) -> bool:
-    """Tell what people decided, until nothing waits. True where the client has to answer in its next request.
-
-    Raises Suspended where a person has to decide first.
-    """
-    while True:
-        if turn.stop_reason is not None:  # asked for while it waited
-            raise Stopped
-        turn.bell.clear()
-        told = {item["id"] for index, item in enumerate(turn.output.items) if index not in turn.abandoned}
-        found = await db.run(approvals.standing, turn.response_id, told)
-        if found.decided:
-            await _tell_decided(turn, found.decided)
-        if not found.waits:
-            return False
-        if not approvals.suspends(turn.door, turn.stored):
-            return True
-        await turn.log.flushed()
-        if await _settle(commits.suspend, turn):
-            raise Suspended
-        with contextlib.suppress(TimeoutError):  # decided or stopped at this moment
-            await asyncio.wait_for(turn.bell.wait(), _LOOK_SECONDS)
-
-
-async def _tell_decided(turn: Turn, decided: list[Decided]) -> None:
-    """Each becomes a call of its own behind its request, then has its outcome."""
-    waiting: dict[str, int] = {}
-    for call in decided:
-        index = waiting[call.item_id] = len(turn.output.items)
-        where = {"item_id": call.item_id, "output_index": index}
-        asked = {"approval_request_id": approvals.request_id(call.item_id), "deny_web:approval": call.verdict}
-        item = mcp_call(call.item_id, call.name, "") | asked
-        turn.upstream_names[index] = {}
-        turn.emit({"type": "response.output_item.added", "output_index": index, "item": item})
-        turn.emit({"type": "response.mcp_call_arguments.done", **where, "arguments": call.arguments})
-    await _settle(commits.write_items, turn, commits.pending(turn))
-    await _outcomes(turn, waiting)
-
-
 async def _end(
     turn: Turn,
     status: Status,
@@ -272,13 +166,13 @@ async def _end(
 ) -> None:
     if status is not Status.COMPLETED:
         if turn.unwritten is None:
-            await _settle(ledger.cancel, turn.response_id)
+            await until_done(ledger.cancel, turn.response_id)
         close_open_items(turn)
     accounts.close(turn)
     if turn.unwritten is None:  # else it stored nothing and called no tool: there is nothing to say of it
-        await _settle(commits.end, turn, commits.pending(turn), status, error, incomplete)
+        await until_done(commits.end, turn, commits.pending(turn), status, error, incomplete)
     elif turn.account.reserved is not None:
-        await _settle(accounts.settle, turn)
+        await until_done(accounts.settle, turn)
     usage.here().add(turn)
     ended: dict[str, Any] = {"error": error, "incomplete_details": incomplete, **cost_of(turn.account.cost)}
     if status is Status.COMPLETED:
@@ -286,30 +180,6 @@ async def _end(
     turn.ended = turn.object(status, **ended)
     turn.emit({"type": ending(status), "response": turn.ended})
     await turn.log.flushed()
-
-
-async def _settle(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do a database act to its end, whatever comes: a stop waits for it, an outage is waited out.
-
-    The acts can be repeated: an answer that was lost on the way leaves it open whether the act was done.
-    """
-    task = asyncio.ensure_future(_insist(act, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-
-
-async def _insist(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    delay = 0.1
-    while True:
-        try:
-            return await db.write(act, *args, **kwargs)
-        except (OperationalError, InterfaceError, Unavailable) as error:
-            logger.warning("%s waits: %s", act.__name__, type(error).__name__)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)
 
 
 def close_open_items(turn: Turn, *, abandoned: bool = False) -> None:

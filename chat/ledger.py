@@ -12,7 +12,6 @@ Functions here are synchronous and open their own transactions, except `propose`
 """
 
 import hashlib
-import hmac
 import logging
 import secrets
 import uuid
@@ -33,7 +32,6 @@ from chat.tools import arguments, definition, outcome
 from chat.tools.errors import InvalidArguments, Stopped, ToolError
 from deny_web.celery import app
 from tenants import audit
-from tenants.access import Principal
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,6 @@ QUEUED_FOR = timedelta(seconds=15)  # then the broker is taken to have lost the 
 CLAIMED_FOR = timedelta(seconds=30)  # from claiming a call to sending it
 SENDING_FOR = timedelta(seconds=15)  # without a sign of life; a worker renews it while it waits, see `renew`
 APPROVAL_FOR = timedelta(hours=24)
-EXPIRED = "nobody decided in time"  # the reason of a call that was denied so
 
 WAITING = (CallState.PROPOSED, CallState.AWAITING_APPROVAL, CallState.APPROVED, CallState.QUEUED)
 OPEN = (*WAITING, CallState.CLAIMED, CallState.SENDING)
@@ -196,57 +193,6 @@ def cancel(response_id: str) -> None:
     stopped = outcome.failure(Stopped())
     for state in WAITING:
         end(calls.filter(state=state), state, CallState.FAILED, stopped)
-
-
-# --- a person's decision ----------------------------------------------------------------------------------------
-
-
-def approve(call_id: uuid.UUID, *, acting: Principal, reason: str = "") -> bool:
-    """Let a waiting call run. False where it does not wait any more: decided, expired or stopped.
-
-    `reason` are the person's own words, for the audit trail.
-    """
-    with transaction.atomic():
-        waiting = _waiting(call_id, acting)
-        call = waiting.select_related("tenant").first()
-        if call is None or not hmac.compare_digest(call.args_hash, args_hash(call)):
-            return False
-        if not move(waiting, CallState.AWAITING_APPROVAL, CallState.APPROVED):
-            return False
-        audit.record(call.tenant, "tool.approve", actor=acting, subject=call.name, detail=_said(call, reason))
-        approved = ToolCall.objects.filter(pk=call.pk, state=CallState.APPROVED)
-        move(approved, CallState.APPROVED, CallState.QUEUED, deadline=timezone.now() + QUEUED_FOR)
-        transaction.on_commit(lambda: enqueue([call_id]))
-    return True
-
-
-def deny(call_id: uuid.UUID, *, acting: Principal, reason: str = "") -> bool:
-    """Refuse a waiting call. False where it does not wait any more."""
-    with transaction.atomic():
-        waiting = _waiting(call_id, acting)
-        call = waiting.select_related("tenant").first()
-        denied = outcome.failure(ToolError("denied", reason="a person denied it"))
-        if call is None or not end(waiting, CallState.AWAITING_APPROVAL, CallState.DENIED, denied):
-            return False
-        audit.record(call.tenant, "tool.deny", actor=acting, subject=call.name, detail=_said(call, reason))
-        ring(call)
-    return True
-
-
-def expire(call: ToolCall) -> bool:
-    """Deny a call that nobody decided in time. False where it does not wait any more."""
-    denied = outcome.failure(ToolError("denied", reason=EXPIRED))
-    overdue = ToolCall.objects.filter(pk=call.pk, approval_expires_at__lte=timezone.now())
-    return bool(end(overdue, CallState.AWAITING_APPROVAL, CallState.DENIED, denied))
-
-
-def _said(call: ToolCall, reason: str) -> dict[str, object]:
-    return {"call": str(call.pk), **({"reason": reason} if reason else {})}
-
-
-def _waiting(call_id: uuid.UUID, acting: Principal) -> "QuerySet[ToolCall]":
-    calls = ToolCall.objects.for_tenant(acting.tenant)
-    return calls.filter(pk=call_id, state=CallState.AWAITING_APPROVAL, approval_expires_at__gt=timezone.now())
 
 
 # --- from the worker --------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from django.utils import timezone
 from chat import ledger, overdue
 from chat.ledger import Late
 from chat.models import CallState, ToolCall
-from chat.tools import outcome
+from chat.tools import actions, outcome
 from tenants import audit
 from tenants.access import Principal
 from tenants.models import AuditRow, Role
+from tests.tool_api import tool
 from tests.tool_bench import Bench, shown
 
 URL = "https://api.example.com/v1/invoices/{id}"
@@ -77,9 +78,6 @@ def test_what_an_upstream_sends_amiss_is_kept_as_an_error(bench):
 
 def test_a_version_of_another_workspace_is_no_tool(bench, cast):
     elsewhere = Principal(cast.elsewhere, Role.OWNER, cast.charlie)
-    from chat.tools import actions
-    from tests.tool_api import tool
-
     (foreign,) = actions.load_tools(cast.elsewhere, [tool(URL)], actor=elsewhere)
     assert shown(bench.propose(foreign))["error"] == "tool_not_found"
 
@@ -267,46 +265,3 @@ def test_the_engine_sees_calls_start_and_end(bench):
     assert watch() == [ledger.Progress(call.item_id, True, None)]
     ledger.finish(claim, CallState.DONE, GOOD)
     assert watch() == [ledger.Progress(call.item_id, True, GOOD)]
-
-
-# --- a person's decision ----------------------------------------------------------------------------------------
-
-
-def test_a_call_that_asks_runs_only_after_its_approval(bench):
-    call = bench.propose(bench.load(URL, approval="ask"))
-    assert call.state == CallState.AWAITING_APPROVAL
-    assert ledger.claim(call.pk) is None
-    assert ledger.approve(call.pk, acting=bench.owner)
-    assert not ledger.approve(call.pk, acting=bench.owner)
-    assert AuditRow.objects.get(verb="tool.approve").actor == "alice@example.com"
-    assert claimed(call)
-
-
-def test_a_denied_call_never_runs(bench):
-    call = bench.propose(bench.load(URL, approval="ask"))
-    assert ledger.deny(call.pk, acting=bench.owner)
-    assert not ledger.approve(call.pk, acting=bench.owner)
-    assert (state(call), shown(call)["error"]) == (CallState.DENIED, "denied")
-    assert AuditRow.objects.filter(verb="tool.deny").count() == 1
-
-
-def test_a_stranger_decides_nothing(bench, cast):
-    call = bench.propose(bench.load(URL, approval="ask"))
-    stranger = Principal(cast.elsewhere, Role.OWNER, cast.charlie)
-    assert not ledger.approve(call.pk, acting=stranger)
-    assert not ledger.deny(call.pk, acting=stranger)
-    assert state(call) == CallState.AWAITING_APPROVAL
-
-
-def test_arguments_that_changed_after_the_question_are_not_approved(bench):
-    call = bench.propose(bench.load(URL, approval="ask"))
-    ToolCall.objects.filter(pk=call.pk).update(args='{"id": "in_9"}')
-    assert not ledger.approve(call.pk, acting=bench.owner)
-
-
-def test_an_approval_that_nobody_gives_expires(bench):
-    call = bench.propose(bench.load(URL, approval="ask"))
-    ToolCall.objects.filter(pk=call.pk).update(approval_expires_at=timezone.now() - timedelta(seconds=1))
-    assert not ledger.approve(call.pk, acting=bench.owner)
-    overdue.recover()
-    assert (state(call), shown(call)["reason"]) == (CallState.DENIED, "nobody decided in time")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from chat import ledger
+from chat import decisions, ledger
 from chat.ledger import ProposedCall
 from chat.models import Tool, ToolCall, ToolVersion
 from chat.tools import definition
@@ -111,7 +111,7 @@ def try_tool(tenant: Tenant, name: str, args: str, *, actor: Principal) -> ToolC
         if call.state == ledger.CallState.QUEUED:
             transaction.on_commit(lambda: ledger.enqueue([call.pk]))
     if call.state == ledger.CallState.AWAITING_APPROVAL:
-        ledger.approve(call.pk, acting=actor)
+        decisions.approve(call.pk, acting=actor)
         call.refresh_from_db()
     return call
 
