@@ -50,7 +50,3 @@ def items(principal: Principal) -> QuerySet[Item]:
 
 def input_items(found: Response) -> QuerySet[Item]:
     return found.items.filter(direction=Item.Direction.INPUT).order_by("position")
-
-
-def output_items(found: Response) -> QuerySet[Item]:
-    return found.items.filter(direction=Item.Direction.OUTPUT).order_by("position")
