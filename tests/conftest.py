@@ -89,11 +89,9 @@ def _closed_at_the_end(_valkey_server: int) -> Iterator[None]:
     """What the process's own loop holds open for its life is closed before the process looks for what was forgotten."""
     yield
     from chat.providers import client  # only now: the plugins that load this file come before the app registry
-    from chat.tools import http
-    from tenants.webhooks import posting
+    from tenants import pools
 
-    http.close()
-    posting.close()
+    pools.close()
     loop.submit(client.close()).result(timeout=10)
     loop.submit(_close()).result(timeout=10)
     valkey_client.sync().close()

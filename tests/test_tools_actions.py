@@ -11,7 +11,7 @@ from django.db import connection
 
 from chat import ledger, tasks
 from chat.models import CallState, Tool, ToolCall, ToolVersion
-from chat.tools import actions, http
+from chat.tools import actions
 from chat.tools.errors import InvalidTool
 from tenants.models import AuditRow
 from tests import tool_api
@@ -158,15 +158,13 @@ def test_the_command_says_what_is_missing(cast, args):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_command_tries_a_tool_through_a_worker(cast, settings):
-    with tool_api.running() as api:
-        settings.TOOL_ALLOWED_HOSTS = [api.host]
+    with tool_api.allowed(settings) as api:
         api.handle("/v1/invoices/in_1", reply({"id": "in_1", "amount_due": 4200}))
         load(cast, tool(f"{api.url}/v1/invoices/{{id}}", credential=None, result="{id: id}"))
         worker = threading.Thread(target=_work_once)
         worker.start()
         shown = json.loads(command("try", "acme", "get_invoice", '{"id": "in_1"}'))
         worker.join()
-    http.close()
     assert (shown["output"], shown["request"]["status"]) == ({"id": "in_1"}, 200)
 
 

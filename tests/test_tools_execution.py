@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from chat import ledger, tasks
 from chat.models import CallState, ToolCall
-from chat.tools import execution, http, projection
+from chat.tools import execution, projection
 from deny_web import valkey
 from tenants import audit
 from tenants.models import AuditRow
@@ -30,10 +30,8 @@ FORMS = ["raw", "base64", "hex", "url-encoded", "json-escaped", "upper", "revers
 
 @pytest.fixture
 def api(settings) -> Iterator[ToolApi]:
-    with tool_api.running() as api:
-        settings.TOOL_ALLOWED_HOSTS = [api.host]
+    with tool_api.allowed(settings) as api:
         yield api
-    http.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from chat.tools import definition, http
 from chat.tools.errors import HostNotAllowed, Stopped, ToolError
+from tenants import pools
 from tests import tool_api
 from tests.tool_api import ToolApi, reply, tool
 
@@ -19,10 +20,8 @@ INVOICE = {"id": "in_1", "amount_due": 4200}
 
 @pytest.fixture
 def api(settings) -> Iterator[ToolApi]:
-    with tool_api.running() as api:
-        settings.TOOL_ALLOWED_HOSTS = [api.host]
+    with tool_api.allowed(settings) as api:
         yield api
-    http.close()
 
 
 def call(api: ToolApi, path: str = "/v1/invoices/{id}", *, key: bytes | None = KEY, **changes: Any) -> http.Exchange:
@@ -156,7 +155,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_request(settings, tmp_path):
         assert raised.value.code == "upstream_error"
         assert api.server_names == ["localhost"]  # the name, though the connection went to its address
         assert not api.requests
-    http.close()
+    pools.close()
 
 
 # --- how it ends ------------------------------------------------------------------------------------------------

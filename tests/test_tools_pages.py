@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from chat import tasks
 from chat.models import Tool, ToolCall
-from chat.tools import actions, http
+from chat.tools import actions
 from tests import tool_api
 from tests.tool_api import reply, tool
 from tests.tool_bench import KEY, PASSWORD, Bench
@@ -133,8 +133,7 @@ def test_the_tools_page_shows_what_is_missing(alice, made, cast, quick):
 def test_trying_shows_both_sides_of_the_seam(alice, cast, settings, quick):
     bench = Bench(cast)
     bench.unlock()
-    with tool_api.running() as api:
-        settings.TOOL_ALLOWED_HOSTS = [api.host]
+    with tool_api.allowed(settings) as api:
         api.handle("/v1/invoices/in_1", reply({"id": "in_1", "amount_due": 4200}))
         bench.load(f"{api.url}/v1/invoices/{{id}}")
         answer = alice.post(address("tool", name="get_invoice"), {"args": '{"id": "in_1"}'})
@@ -142,7 +141,6 @@ def test_trying_shows_both_sides_of_the_seam(alice, cast, settings, quick):
         assert b'http-equiv="refresh"' in waiting.content
         tasks.execute_tool_call(str(ToolCall.objects.get().pk))
         page = alice.get(answer.headers["Location"]).content.decode()
-    http.close()
     assert 'http-equiv="refresh"' not in page
     assert "4200" in page
     assert "/v1/invoices/in_1" in page

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from chat import tripwires
 from chat.ledger import CallState
 from chat.models import Door, Response
-from chat.tools import execution, http
+from chat.tools import execution
 from deny_web import db
 from tenants import access
 from tenants.access import Act
@@ -42,10 +42,8 @@ def trap(cast: Cast) -> Trap:
 
 @pytest.fixture
 def api(settings) -> Iterator[ToolApi]:
-    with tool_api.running() as api:
-        settings.TOOL_ALLOWED_HOSTS = [api.host]
+    with tool_api.allowed(settings) as api:
         yield api
-    http.close()
 
 
 def message(text: str, role: str = "user") -> dict[str, Any]:

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tenants import pools
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -184,6 +186,15 @@ def running(*, tls_folder: Path | None = None) -> Iterator[ToolApi]:
         api._server.shutdown()
         api._server.server_close()
         thread.join()
+
+
+@contextmanager
+def allowed(settings: Any) -> Iterator[ToolApi]:
+    """One that this process's tools may reach though it is on loopback; the connections to it end with it."""
+    with running() as api:
+        settings.TOOL_ALLOWED_HOSTS = [api.host]
+        yield api
+    pools.close()
 
 
 def tool(url: str, **changes: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ they end in this module, turned into a `ToolError` outside of their `except` blo
 """
 
 import asyncio
-import atexit
 import base64
 import re
 import time
@@ -29,10 +28,12 @@ from chat.tools.errors import HostNotAllowed, Stopped, ToolError
 from deny_web import loop
 from tenants import addresses
 from tenants.addresses import AddressRefused
+from tenants.pools import Pool
 
 MAX_BODY = 1024 * 1024  # bytes of an answer
 MIN_CREDENTIAL = 8  # characters; a shorter one could not be told from ordinary text by the leak sweep
 _POLL_SECONDS = 0.5
+_POOLS = {once: Pool(once=once, skip_auto_headers=("Content-Type",)) for once in (False, True)}
 _PRINTABLE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -180,7 +181,9 @@ async def _exchange(outgoing: Outgoing, seconds: float) -> tuple[int, bytes] | T
     try:
         async with (
             asyncio.timeout(seconds),
-            _session(once=outgoing.once).request(
+            _POOLS[outgoing.once]
+            .session()
+            .request(
                 outgoing.method,
                 URL(outgoing.url, encoded=True),
                 headers=outgoing.headers,
@@ -216,36 +219,3 @@ async def _body(response: aiohttp.ClientResponse) -> bytes | None:
             response.close()
             return None
     return bytes(body)
-
-
-_sessions: dict[tuple[asyncio.AbstractEventLoop, bool], aiohttp.ClientSession] = {}
-
-
-def _session(*, once: bool) -> aiohttp.ClientSession:
-    """The pool of this process's loop.
-
-    A call that may be sent only once gets a fresh connection: one from the pool may have been closed by the other side
-    meanwhile, and then nobody knows whether the request was read.
-    """
-    key = (asyncio.get_running_loop(), once)
-    if key not in _sessions:
-        _sessions[key] = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=addresses.Resolver(), use_dns_cache=False, force_close=once),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
-            skip_auto_headers=("Content-Type",),
-        )
-    return _sessions[key]
-
-
-@atexit.register
-def close() -> None:
-    """Close the pools; a later call opens new ones. A process that ends does it by itself."""
-    if _sessions:
-        loop.submit(_close()).result(5)
-
-
-async def _close() -> None:
-    for key in [key for key in _sessions if key[0] is asyncio.get_running_loop()]:
-        await _sessions.pop(key).close()

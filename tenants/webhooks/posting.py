@@ -5,7 +5,6 @@ ask would otherwise be shown to them.
 """
 
 import asyncio
-import atexit
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +12,11 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from deny_web import loop
 from tenants import addresses
 from tenants.addresses import AddressRefused, Target
+from tenants.pools import Pool
 
+_POOL = Pool(once=True, headers={"Content-Type": "application/json", "User-Agent": "deny_web"})
 TIMEOUT = 15.0  # seconds for all of it: name, handshake, request, and the answer's headers
 
 # Why there was no answer, for people.
@@ -60,7 +60,7 @@ async def post(url: str, headers: dict[str, str], body: str) -> Answer:
         check(url)
         async with (
             asyncio.timeout(TIMEOUT),
-            _session().post(
+            _POOL.session().post(
                 URL(url, encoded=True), headers=headers, data=body.encode(), allow_redirects=False
             ) as response,
         ):
@@ -72,32 +72,3 @@ async def post(url: str, headers: dict[str, str], body: str) -> Answer:
         return Answer(error="timeout")
     except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError):
         return Answer(error="no_connection")
-
-
-_sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
-
-
-def _session() -> aiohttp.ClientSession:
-    running = asyncio.get_running_loop()
-    if running not in _sessions:
-        _sessions[running] = aiohttp.ClientSession(
-            # A connection of its own each time: one of a pool may have been closed meanwhile by the other side.
-            connector=aiohttp.TCPConnector(resolver=addresses.Resolver(), use_dns_cache=False, force_close=True),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
-            headers={"Content-Type": "application/json", "User-Agent": "deny_web"},
-        )
-    return _sessions[running]
-
-
-@atexit.register
-def close() -> None:
-    """Close the pools; a later post opens new ones. A process that ends does it by itself."""
-    if _sessions:
-        loop.submit(_close()).result(5)
-
-
-async def _close() -> None:
-    if session := _sessions.pop(asyncio.get_running_loop(), None):
-        await session.close()
