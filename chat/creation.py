@@ -120,20 +120,7 @@ def _store(
     The decisions that its input gives are made in the same transaction, and the decided calls become its own. So is
     what it reserves of budgets, the third value.
     """
-    tenant = principal.tenant
-    row = Response(
-        tenant=tenant,
-        user=principal.user,
-        api_key=principal.api_key,
-        door=door,
-        stored=create.store,
-        status=Status.IN_PROGRESS if host_id else Status.QUEUED,
-        request=create.request,
-        model=create.request.get("model") or model,
-        client_token=create.token,
-        host_id=host_id,
-        created_at=timezone.now(),
-    )
+    row = _new_row(principal, create, door, host_id, model)
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
@@ -157,6 +144,22 @@ def _store(
         row.request = create.request
         reserved = accounts.reserve(principal, row, lambda: _before(row, continued) + context.of_items(rows))
     return row, rows, reserved
+
+
+def _new_row(principal: Principal, create: Create, door: Door, host_id: str | None, model: str) -> Response:
+    return Response(
+        tenant=principal.tenant,
+        user=principal.user,
+        api_key=principal.api_key,
+        door=door,
+        stored=create.store,
+        status=Status.IN_PROGRESS if host_id else Status.QUEUED,
+        request=create.request,
+        model=create.request.get("model") or model,
+        client_token=create.token,
+        host_id=host_id,
+        created_at=timezone.now(),
+    )
 
 
 def _set_request(row: Response, create: Create) -> None:

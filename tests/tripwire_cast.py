@@ -4,11 +4,13 @@ import base64
 import codecs
 import html
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from deny_web import db
 from tenants.models import Tenant
 from tests.cast import Cast
 from vault.models import Honeytoken, Sighting
@@ -68,3 +70,21 @@ def arm(cast: Cast, name: str = "bait", value: str = VALUE, **options: Any) -> T
     token = tokens.arm_own(name, value, acting=cast.owner, **options)
     cast.acme.refresh_from_db()
     return Trap(cast, token)
+
+
+def message(text: str, role: str = "user") -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}
+
+
+def settled() -> None:
+    """What `db.later` was given is done."""
+    for future in [db._pool.submit(time.sleep, 0.01) for _ in range(16)]:
+        future.result()
+
+
+def wait_for(trap: Trap, count: int) -> list[Sighting]:
+    """The workspace's alerts, once there are `count` in all."""
+    until = time.monotonic() + 10
+    while Sighting.objects.count() < count and time.monotonic() < until:
+        settled()
+    return trap.raised()
