@@ -9,9 +9,10 @@ import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
@@ -96,11 +97,13 @@ def _taken() -> list[_Act]:
 
 
 def _together(acts: list[_Act]) -> list[_Outcome]:
-    close_old_connections()
     outcomes: list[_Outcome] = []
+    late: dict[int, Exception] = {}  # what acts raised after the commit, by their place
     try:
+        close_old_connections()
         with transaction.atomic():
-            for act in acts:
+            for place, act in enumerate(acts):
+                hooks = len(connection.run_on_commit)
                 try:
                     outcomes.append(_Outcome(act.answer, act.call(), None))
                     if connection.needs_rollback:
@@ -111,9 +114,28 @@ def _together(acts: list[_Act]) -> list[_Outcome]:
                     if connection.needs_rollback:
                         raise
                     outcomes.append(_Outcome(act.answer, None, error))
+                _keep_apart(hooks, place, late)
     except Exception:
         return [_alone(act) for act in acts]
-    return outcomes
+    return [one._replace(value=None, error=late[place]) if place in late else one for place, one in enumerate(outcomes)]
+
+
+def _keep_apart(first: int, place: int, late: dict[int, Exception]) -> None:
+    """What an act's hooks raise is its own, as if it had been alone. It must not look like a commit that failed, for
+    then all acts would be done twice; nor must it keep the others' hooks from running."""
+
+    def run(hook: Callable[[], object]) -> None:
+        if place in late:
+            return  # Django leaves out what comes behind a hook that failed
+        try:
+            hook()
+        except Exception as error:
+            late[place] = error
+
+    registered = cast("list[tuple[set[str], Callable[[], object], bool]]", connection.run_on_commit)
+    registered[first:] = [
+        (savepoints, hook if robust else partial(run, hook), robust) for savepoints, hook, robust in registered[first:]
+    ]
 
 
 def _alone(act: _Act) -> _Outcome:

@@ -111,3 +111,23 @@ def test_an_asker_that_gave_up_harms_nobody():
 
     assert loop.submit(ask()).result(20) == "B"
     assert slugs() >= {"b1"}
+
+
+def test_what_a_hook_raises_after_the_commit_does_nothing_twice():
+    """The commit stands. Doing the acts again would charge, count or create twice, for every workspace in the batch."""
+    runs, heard = [], []
+
+    def act(slug: str, hook) -> str:
+        runs.append(slug)
+        with transaction.atomic(savepoint=False):
+            transaction.on_commit(hook)
+        return slug
+
+    def fails() -> None:
+        raise OSError("the broker is away")
+
+    answers = together(lambda: act("a1", fails), lambda: act("b1", lambda: heard.append("b1")))
+    assert runs == ["a1", "b1"]
+    assert heard == ["b1"], "another's hook ran, once"
+    assert isinstance(answers[0], OSError)
+    assert answers[1] == "b1"
