@@ -164,3 +164,9 @@ def test_the_user_of_a_basic_credential_is_no_secret():
     assert carries(secret, base64.b64encode(credential))
     assert secret_part(b"sk_live_1234:", "basic") == b"sk_live_1234"
     assert secret_part(credential, "bearer") == credential
+
+
+def test_a_character_of_endless_digits_breaks_nothing():
+    """Python refuses to read so long a number; an answer that carries one must not end the worker's call."""
+    assert carries(b"Zq81kd7xWm40pPs", f"&#{'9' * 5000}; Zq81kd7xWm40pPs")
+    assert not carries(b"Zq81kd7xWm40pPs", f"&#{'9' * 5000};")

@@ -109,5 +109,21 @@ def test_what_is_behind_the_limit_is_not_looked_at() -> None:
     assert watch.names_in(["a " * (search.LONGEST // 2), VALUE]) == set()
 
 
+def test_a_flood_of_empty_texts_is_left_alone() -> None:
+    texts = iter(["", "a"] * 100_000)
+    assert watching(VALUE).names_in(texts) == set()
+    assert sum(1 for _ in texts) > 150_000, "each text counts for more than its own length"
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0" * 5000 + "115", "x" + "f" * 5000])
+def test_a_character_of_endless_digits_hides_nothing_and_breaks_nothing(number: str) -> None:
+    assert watching(VALUE).names_in([f"&#{number}; {VALUE} &#{number}"]) == {VALUE}
+
+
+def test_a_character_with_endless_zeros_is_that_character() -> None:
+    first = f"&#{'0' * 5000}{ord(VALUE[0])};"
+    assert watching(VALUE).names_in([f"{WORDS} {first}{VALUE[1:]}"]) == {VALUE}
+
+
 def test_nothing_armed_is_nothing_found() -> None:
     assert Watch().names_in([VALUE]) == set()

@@ -13,6 +13,9 @@ from urllib.parse import unquote
 _ESCAPE = re.compile(
     r"(?:\\+|%)u(?:\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4}))|\\+(?:x([0-9a-fA-F]{2})|([0-7]{3})|([/\"'\\])|[nrtbf])"
 )
+# As html.unescape has them; Python refuses to read a number of more than 4,300 digits.
+_LEADING_ZEROS = re.compile(r"&#0+(?=[0-9])")
+_NO_CHARACTER = re.compile(r"&#[0-9]{8,};?")
 _QUOTED = re.compile(r"=([0-9A-Fa-f]{2})")
 _BLANK = re.compile(r"[\x00-\x20\x7f]+")
 _NOT_BARE = re.compile(r"[\W_]+")
@@ -23,14 +26,14 @@ def views(text: str) -> Iterator[str]:
     """The text, with each kind of escaping undone by itself, and with all undone over and over."""
     seen = {text}
     yield text
-    for undo in (unquote, html.unescape, _unescape, _unquote_printable):
+    for undo in (unquote, _unescape_html, _unescape, _unquote_printable):
         view = undo(text)
         if view not in seen:
             seen.add(view)
             yield view
     view = text
     for _ in range(_ROUNDS):
-        view = unquote(html.unescape(_unescape(view)))
+        view = unquote(_unescape_html(_unescape(view)))
         if view not in seen:
             seen.add(view)
             yield view
@@ -47,6 +50,14 @@ def plain(text: str) -> str:
 def bare(text: str) -> str:
     """Letters and digits alone, of a plain text: whatever was strewn between them is gone."""
     return _NOT_BARE.sub("", text)
+
+
+def _unescape_html(text: str) -> str:
+    if "&" not in text:
+        return text
+    if "&#" in text:
+        text = _NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", text))
+    return html.unescape(text)
 
 
 def _unescape(text: str) -> str:

@@ -17,7 +17,6 @@ a sentence.
 import base64
 import hmac
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +27,7 @@ from vault.tripwires.marks import Mark
 
 LONGEST = 128 * 1024  # characters; at the worst 0.2 s of work
 MOST = 40_000  # hashes, 1.5 µs each
+_EACH = 16  # characters that each text counts for beside its own: ten million empty ones are work too
 DEPTH = 3  # encodings over one another
 _MOST_VIEWS = 200
 _PART = r"[A-Za-z0-9+/_-]"
@@ -40,37 +40,31 @@ _DIGITS = re.compile(r"[0-9]")
 
 @dataclass
 class Watch:
-    """What is looked for: for each key and measure, the digests, each with what it stands for."""
+    """What is looked for: for each place of a first digit and each measure, the digests and what they stand for."""
 
-    _wanted: dict[tuple[bytes, int, int], dict[str, str]] = field(default_factory=dict, repr=False)
+    _wanted: dict[int, dict[tuple[int, bytes], dict[str, str]]] = field(default_factory=dict, repr=False)
 
     def add(self, key: bytes, mark: Mark, name: str) -> None:
-        self._wanted.setdefault((key, mark.length, mark.first), {})[mark.digest] = name
+        self._wanted.setdefault(mark.first, {}).setdefault((mark.length, key), {})[mark.digest] = name
 
     def names_in(self, texts: Iterable[str]) -> set[str]:
         """The names of all that stands in one of `texts`."""
-        if not self._wanted:
-            return set()
-        found, left = set[str](), _Budget(MOST)
-        for form in (form for text in _cut(texts) for form in _forms(text)):
-            digits = [match.start() for match in _DIGITS.finditer(form)]
-            for (key, length, first), names in self._wanted.items():
-                for start in _starts(len(form), length, first, digits):
-                    if not left.spend():
-                        return found
-                    told = hmac.digest(key, form[start : start + length].encode(), "sha256").hex()
-                    if told in names:
-                        found.add(names[told])
+        found = set[str]()
+        # In order, so that the first one that does not fit ends the look at a place: `MOST` bounds all of the work.
+        wanted = [(first, sorted(measures.items(), key=_length)) for first, measures in sorted(self._wanted.items())]
+        windows = (window for text in _cut(texts) for form in _forms(text) for window in _windows(form, wanted))
+        for window, key, names in islice(windows, MOST) if wanted else ():
+            told = hmac.digest(key, window.encode(), "sha256").hex()
+            if told in names:
+                found.add(names[told])
         return found
 
 
-@dataclass
-class _Budget:
-    left: int
+_Measures = list[tuple[tuple[int, bytes], dict[str, str]]]
 
-    def spend(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
+
+def _length(measure: tuple[tuple[int, bytes], dict[str, str]]) -> int:
+    return measure[0][0]
 
 
 def _cut(texts: Iterable[str]) -> Iterator[str]:
@@ -79,23 +73,38 @@ def _cut(texts: Iterable[str]) -> Iterator[str]:
         if left <= 0:
             return
         yield text[:left]
-        left -= len(text)
+        left -= len(text) + _EACH
 
 
-def _starts(size: int, length: int, first: int, digits: list[int]) -> Iterable[int]:
-    """Where a window can begin: its first digit stands at `first`, or it has none."""
-    if first < 0:
-        return (
-            start
-            for start in range(size - length + 1)
-            if (at := bisect_left(digits, start)) == len(digits) or digits[at] >= start + length
-        )
-    before = [-1, *digits][:-1]
-    return (
-        digit - first
-        for digit, last in zip(digits, before, strict=True)
-        if last < digit - first >= 0 and digit - first + length <= size
-    )
+def _windows(form: str, wanted: list[tuple[int, _Measures]]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    """What is worth a hash: a window whose first digit stands where a mark's does, or that has none, as the mark.
+
+    With the key, and what the digests of that measure stand for.
+    """
+    before = -1
+    for digit in (*(match.start() for match in _DIGITS.finditer(form)), len(form)):
+        for first, measures in wanted:
+            if first >= digit - before:
+                break
+            if first < 0:
+                yield from _between(form, before + 1, digit, measures)
+            elif digit < len(form):
+                yield from _at(form, digit - first, len(form), measures)
+        before = digit
+
+
+def _between(form: str, start: int, end: int, measures: _Measures) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    for place in range(start, end):
+        if place + measures[0][0][0] > end:
+            return
+        yield from _at(form, place, end, measures)
+
+
+def _at(form: str, start: int, end: int, measures: _Measures) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    for (length, key), names in measures:
+        if start + length > end:
+            return
+        yield form[start : start + length], key, names
 
 
 def _forms(text: str) -> Iterator[str]:
