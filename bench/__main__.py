@@ -38,12 +38,12 @@ def main() -> None:
     # Ended from outside, it ends as it does on Ctrl-C: with all that it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = measured(frozenset(given.only or PARTS), given.seconds)
-    if given.json:
-        given.json.write_text(json.dumps(run.as_json(), indent=1), encoding="utf-8")
     told = report.text(run)
+    print(told)
     if given.write_docs:
         report.write(told)
-    print(told)
+    if given.json:
+        given.json.write_text(json.dumps(run.as_json(), indent=1), encoding="utf-8")
 
 
 def measured(parts: frozenset[str], seconds: float) -> Run:

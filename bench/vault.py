@@ -50,7 +50,7 @@ class Opening:
 class Flood:
     """So many unlocks at once: what they were answered, the memory's peak, and a stream's first delta meanwhile."""
 
-    answers: Counter[int]
+    answers: dict[int, int]
     memory: tuple[float, float]
     first_alone: float
     first_beside: float
@@ -146,12 +146,13 @@ def flood(app: App) -> Flood:
 async def _flood(app: App) -> Flood:
     body = {"model": "paced-5-10", "input": "hi", "stream": True, "store": False}
     alone = await client.http(app.url, app.key, body, connections=4, times=25)
-    base, before = app.url.removesuffix("/v1"), app.memory()
-    peak, answers = [before], Counter[int]()
+    base, answers = app.url.removesuffix("/v1"), Counter[int]()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         token = await _signed_in(session, base, app.owner_password)
-        done = asyncio.Event()
+        # After signing in, which derives a key of its own.
+        before, done = app.memory(), asyncio.Event()
+        peak = [before]
 
         async def unlock() -> None:
             headers = {"Accept": "application/json", "X-CSRFToken": token, "Referer": base}
@@ -172,7 +173,7 @@ async def _flood(app: App) -> Flood:
         beside = await streams
         done.set()
         await watching
-    return Flood(answers, (before, max(peak)), alone.first * 1000, beside.first * 1000, seconds)
+    return Flood(dict(answers), (before, max(peak)), alone.first * 1000, beside.first * 1000, seconds)
 
 
 async def _signed_in(session: aiohttp.ClientSession, base: str, password: str) -> str:
