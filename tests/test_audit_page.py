@@ -110,3 +110,13 @@ def test_ten_thousand_rows_are_walked_by_number_and_never_counted_or_skipped(pag
 def test_a_day_of_long_ago_is_found_in_ten_thousand_rows(page: Client, cast: Cast) -> None:
     fill(cast.acme, 10_000)
     assert found(page, until=date(2026, 3, 4).isoformat()) == [1]
+
+
+def test_a_rows_detail_reads_as_words(cast: Cast, page: Client) -> None:
+    detail = {"models": ["a", "*"], "stopped": False, "detail": "", "places": {"prompt": True, "results": []}}
+    audit.record(cast.acme, "price.change", actor="worker", detail=detail)
+    told = [("models", "a, *"), ("stopped", "no"), ("places", "prompt yes")]
+    assert AuditRow.objects.latest("n").told == told
+    text = page.get(ADDRESS).content.decode()
+    assert "a, *" in text
+    assert "[&#x27;a&#x27;" not in text

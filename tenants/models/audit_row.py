@@ -1,5 +1,7 @@
 """A row of the audit trail."""
 
+from typing import Any
+
 from django.db import models
 
 from tenants.models.tenant import Tenant, TenantQuerySet
@@ -31,3 +33,22 @@ class AuditRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.n} {self.verb}"
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """The detail in words for a page: what is empty is left out."""
+        return _named(self.detail)
+
+
+def _named(detail: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _in_words(value)) for name, value in detail.items() if value not in ("", None, [], {})]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {words}" for name, words in _named(value))
+    return str(value)
