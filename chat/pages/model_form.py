@@ -115,7 +115,7 @@ class ModelForm(forms.Form):
         """The upstream `name`; a new one, whose name is asked for, where that is None."""
         self.tenant = tenant
         self.provider = stored(tenant, name) if name is not None else None
-        super().__init__(data, initial=self._initial(preset))
+        super().__init__(data, initial=self._initial(preset, further=name is None))
         self.fields["kind"].choices = kinds(self.provider)  # type: ignore[attr-defined]
         if name is not None:
             del self.fields["name"]
@@ -129,14 +129,15 @@ class ModelForm(forms.Form):
         if preset is not None and preset.headers:
             self.fields["headers"].initial = preset.headers
 
-    def _initial(self, preset: Preset | None) -> dict[str, Any]:
+    def _initial(self, preset: Preset | None, *, further: bool) -> dict[str, Any]:
         row = self.provider or Provider()
         waits = {wait: _plain(getattr(row, f"{wait}_seconds")) for wait in _WAITS}
         if preset is not None:
             told = {"kind": preset.kind, "base_url": preset.base_url, "model": preset.model, "name": preset.slug}
             return {**waits, **told}
         if self.provider is None:
-            return {**waits, "kind": kinds()[0][0]}
+            # A further upstream is hardly ever the demo again: its address is what the page asks for.
+            return {**waits, "kind": Kind.RESPONSES.value if further else kinds()[0][0]}
         names = "\n".join(f"{outward} = {inward}" for outward, inward in row.names.items())
         told = {"kind": row.kind, "base_url": row.base_url, "model": row.model}
         return {**waits, **told, "names": names, "only_mapped": row.only_mapped}
