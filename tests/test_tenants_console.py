@@ -45,6 +45,16 @@ def test_key_is_revoked_through_the_page(cast: Cast, client: Client) -> None:
     assert list(cast.acme.audit_rows.values_list("verb", flat=True)).count("key.revoke") == 1
 
 
+def test_page_below_another_says_where_it_is(cast: Cast, client: Client) -> None:
+    key, _ = actions.create_api_key("ci", acting=cast.owner)
+    client.force_login(cast.erin)
+    keys = reverse("keys", args=["acme"])
+    assert 'class="crumbs"' not in client.get(keys).content.decode()
+    assert 'class="crumbs"' not in client.get(reverse("prices", args=["acme"])).content.decode()
+    below = client.get(reverse("key_revoke", args=["acme", key.pk])).content.decode()
+    assert f'<li><a href="{keys}">API keys</a></li><li aria-current="page">Revoke ci</li>' in below
+
+
 def test_settings_change_name_and_caps(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
     url = reverse("settings", args=["acme"])

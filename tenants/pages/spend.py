@@ -74,7 +74,7 @@ class LimitsForm(forms.Form):
         min_value=1,
         max_value=2_000_000_000,
         required=False,
-        help_text="Read and written together. Estimated before an answer, put right after it.",
+        help_text="Input and output together. Estimated before an answer, put right after it. Empty is no limit.",
     )
 
 
@@ -83,8 +83,8 @@ class WorkspaceLimitsForm(LimitsForm):
         label="Longest answer under a budget",
         min_value=16,
         max_value=1_000_000,
-        help_text="In tokens, for each step of a request that names no most of its own. So much is reserved, and the "
-        "model is told to stop there.",
+        help_text="In tokens, for each step of a request that does not set max_output_tokens. That much is reserved, "
+        "and the model is told to stop there.",
     )
 
 

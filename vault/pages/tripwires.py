@@ -9,7 +9,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -39,7 +38,6 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "alerts": [_alert(principal, row) for row in rows],
         "open": alerts.unacknowledged(principal.tenant),
         "tokens": [(token, token.key_id not in known) for token in held],
-        "now": timezone.now(),
     }
     return refusals.page(request, "vault/tripwires/list.html", context, None)
 
