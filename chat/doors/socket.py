@@ -208,7 +208,11 @@ class ResponsesSocket(AsyncWebsocketConsumer):
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            code = await self._ask()
+            try:
+                code = await self._ask()
+            except Exception as error:  # whatever it is, they are asked again: else who was removed would stay
+                logger.warning("who is on a socket could not be looked up: %s", type(error).__name__)
+                continue
             if code is not None:
                 for task in list(self.follows.values()):
                     task.cancel()

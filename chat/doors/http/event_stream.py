@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
-from django.db import DatabaseError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -83,7 +82,7 @@ class _Watch:
         except ApiError:
             self._end()
             return
-        except DatabaseError as error:
+        except Exception as error:  # whatever it is, the reader is asked again: else a revoked key would read on
             logger.warning("a reader's key could not be looked up: %s", type(error).__name__)
         self._next = self._loop.call_later(RECHECK_SECONDS, self._check)
 
