@@ -1,7 +1,7 @@
 """A key that opens nothing, held against all workspaces' honeytokens: whoever tries a bait at our own door is seen.
 
-The answer is that of any bad key and waits for nothing: the alert is written by another thread, so that no clock tells
-a bait from a typo.
+The answer is that of any bad key and waits for nothing: another thread looks and writes the alert, so that no clock
+tells a bait from a typo. Even the row that is read for a hit and not for a miss would.
 """
 
 import base64
@@ -18,11 +18,15 @@ WHO = Who("someone with a key that opens nothing")
 
 
 def unknown_key(header: str) -> None:
-    """Look at an Authorization header that opened nothing. One query."""
-    forms = {form for form in map(marks.common, _said(header[:_LONGEST])) if len(form) >= marks.SHORTEST}
+    """Have an Authorization header looked at that opened nothing."""
+    db.later(_look, header[:_LONGEST])
+
+
+def _look(header: str) -> None:
+    """One query where it is no bait."""
+    forms = {form for form in map(marks.common, _said(header)) if len(form) >= marks.SHORTEST}
     found = _find(forms) if forms else []
-    if found:
-        db.later(sightings.report, found, WHO, Where(Sighting.Place.API_KEY))
+    sightings.report(found, WHO, Where(Sighting.Place.API_KEY))
 
 
 def _said(header: str) -> Iterator[str]:
