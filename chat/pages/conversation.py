@@ -19,6 +19,8 @@ from tenants.access import Act, Principal
 from tenants.models import Tenant, User
 from vault import leases
 from vault.denysh import server
+from vault.errors import Unavailable
+from vault.lease_format import Lease
 
 
 def own(request: HttpRequest, slug: str, conversation_id: str, act: Act = Act.READ) -> tuple[Principal, Conversation]:
@@ -87,13 +89,21 @@ def _page(request: HttpRequest, principal: Principal, conversation: Conversation
         "denysh": urlsplit(denysh.base_url).netloc if denysh else "",
         "may_connect": principal.may(Act.MODELS_WRITE),
         "tool_count": Tool.objects.for_tenant(tenant).filter(enabled=True).count(),
-        "lease": leases.current(tenant.id),
+        "lease": _lease(tenant),
         **_model(principal),
     }
     response = render(request, "chat/page.html", context)
     # A link's host would be looked up before anyone clicks it, which tells its name server what the model wrote.
     response.headers["X-DNS-Prefetch-Control"] = "off"
     return response
+
+
+def _lease(tenant: Tenant) -> Lease | None:
+    """None too where nobody can tell: tools find the vault locked then, and what was said can be read all the same."""
+    try:
+        return leases.current(tenant.id)
+    except Unavailable:
+        return None
 
 
 def _model(principal: Principal) -> dict[str, Any]:
