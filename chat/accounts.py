@@ -13,7 +13,7 @@ from django.db import transaction
 from chat import estimates
 from chat.errors import ApiError
 from chat.models import Response
-from chat.params import Create
+from chat.params import MAX_TOKENS, Create
 from tenants import budgets, limits, prices
 from tenants.access import Principal
 from tenants.budgets import Amount
@@ -79,7 +79,9 @@ def used(usage: dict[str, Any] | None) -> Used:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return 0
+    return min(value, MAX_TOKENS)  # an upstream may say what it likes; the sums have to fit the database's integers
 
 
 # --- limits a minute -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from chat.errors import bad_request
 MAX_INPUT_ITEMS = 2000
 MAX_METADATA = 16
 MAX_MODEL = 200  # characters
+MAX_TOKENS = 10**9  # of a request or an answer; far above any model's, and its price fits a database's integer
 # Ours alone: never sent up.
 OWN = frozenset(
     {"input", "previous_response_id", "conversation", "store", "stream", "stream_options", "background", "generate"}
@@ -55,6 +56,8 @@ def parse(body: Any) -> Create:
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise bad_request(f"'{name}' must be a whole number, {least} or more.", name)
+        if value is not None and value > MAX_TOKENS:
+            raise bad_request(f"'{name}' is at most {MAX_TOKENS}.", name)
     check_metadata(body.get("metadata"))
     request["tools"] = _tools(body.get("tools"))
     store = body.get("store") is not False

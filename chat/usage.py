@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from chat import accounts
@@ -98,10 +98,12 @@ class Collector:
             await db.run(limits.correct, batch.corrections.items())
         try:
             await db.write(_write, batch)
-        except DatabaseError as error:
+        except (OperationalError, InterfaceError) as error:
             logger.warning("usage waits: %s", type(error).__name__)
             self._take_back(batch)
             return False
+        except Exception:  # a number that the database does not take, say: one workspace's must not cost the others'
+            await _write_apart(batch)
         return True
 
     def _take_back(self, batch: _Batch) -> None:
@@ -117,6 +119,20 @@ _collectors: WeakKeyDictionary[asyncio.AbstractEventLoop, Collector] = WeakKeyDi
 def here() -> Collector:
     """The collector of the running event loop."""
     return _collectors.setdefault(asyncio.get_running_loop(), Collector())
+
+
+async def _write_apart(batch: _Batch) -> None:
+    """Each workspace's by itself; what cannot be written of one is lost, and said."""
+    parts: dict[uuid.UUID, _Batch] = {}
+    for place, sums in batch.unstored.items():
+        parts.setdefault(place.tenant_id, _Batch()).unstored[place] = sums
+    for row in batch.stored:
+        parts.setdefault(row[1].tenant_id, _Batch()).stored.append(row)
+    for tenant_id, part in parts.items():
+        try:
+            await db.write(_write, part)
+        except Exception as error:
+            logger.error("usage of workspace %s was lost: %s", tenant_id, type(error).__name__)
 
 
 def _write(batch: _Batch) -> None:

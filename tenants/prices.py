@@ -20,7 +20,7 @@ from django.db.models import F
 from tenants import audit
 from tenants.access import Act, Principal
 from tenants.models import Price, Tenant
-from tenants.money import NANO
+from tenants.money import MOST, NANO
 from tenants.rules import Refused, clean, need
 
 FALLBACK = "*"
@@ -37,10 +37,11 @@ class Rate(NamedTuple):
     output: int
 
     def cost(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> int:
-        """In billionths of a dollar, rounded up once. `cached_tokens` are part of `input_tokens`."""
+        """In billionths of a dollar, rounded up once; at most `money.MOST`. `cached_tokens` are part of
+        `input_tokens`."""
         fresh = max(0, input_tokens - cached_tokens)
         parts = fresh * self.input + min(cached_tokens, input_tokens) * self.cached + output_tokens * self.output
-        return -(-parts // MILLION)
+        return min(-(-parts // MILLION), MOST)
 
 
 class Shipped(NamedTuple):

@@ -60,6 +60,7 @@ def test_unknown_parameters_go_up_untouched_and_ours_do_not():
         ({"stream": "yes"}, "stream"),
         ({"max_output_tokens": True}, "max_output_tokens"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
+        ({"max_output_tokens": 10**19}, "max_output_tokens"),
         ({"metadata": {"k": 1}}, "metadata"),
         ({"metadata": {str(n): "v" for n in range(17)}}, "metadata"),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),

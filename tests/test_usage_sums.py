@@ -8,10 +8,12 @@ from django.utils import timezone
 from chat import accounts, usage
 from chat.accounts import Account, Used
 from chat.models import Door, Response, Status
+from chat.params import MAX_TOKENS
 from deny_web import db
-from tenants import actions, usage_report
+from tenants import actions, money, usage_report
 from tenants import usage as sums
 from tenants.models import Role, Tenant, UsageHour
+from tenants.prices import Rate
 from tenants.usage import Place, Sums
 from tests.cast import Cast, make_cast
 
@@ -89,6 +91,24 @@ def test_usage_that_is_no_usage_counts_as_none() -> None:
     assert accounts.used({"input_tokens": "9", "output_tokens": True, "input_tokens_details": []}) == Used()
     assert accounts.used({"input_tokens": -1, "output_tokens": 3.5}) == Used()
     assert accounts.used(None) == Used()
+
+
+def test_usage_beyond_any_model_s_is_held_to_what_the_database_takes(cast: Cast) -> None:
+    told = accounts.used({"input_tokens": 10**30, "output_tokens": 2**64 - 1})
+    assert told == Used(MAX_TOKENS, 0, MAX_TOKENS)
+    dear = Rate(10**15, 10**15, 10**15)  # the highest price that can be set
+    assert told.amount(dear).nano == money.MOST
+    sums.write([(place(cast.acme), Sums(1, told.input, 0, told.output, money.MOST))])
+    assert UsageHour.objects.get().cost == money.MOST
+
+
+async def test_one_workspace_s_usage_that_cannot_be_written_costs_no_other_its_own(pooled: Cast) -> None:
+    counted = usage.Collector()
+    for tenant, tokens in ((pooled.acme, 2**80), (pooled.elsewhere, 3)):
+        counted.count(tenant.pk, Account(model="m", used=Used(tokens, 0, 0)), Door.API, "")
+    await counted.flush()
+    rows = await db.run(lambda: list(UsageHour.objects.values_list("tenant_id", "input_tokens")))
+    assert rows == [(pooled.elsewhere.pk, 3)]
 
 
 def test_members_see_their_own_and_admins_all(cast: Cast) -> None:
