@@ -33,10 +33,6 @@ class Lease:
     unattended: bool
     header_version: int = field(repr=False)
 
-    @property
-    def seconds_left(self) -> int:
-        return max(0, int(self.expires_at.timestamp() - time.time()))
-
 
 def seal(lease: Lease, tenant_id: UUID, compartment: Compartment) -> bytes:
     """What is stored for the lease: bytes of one length, whatever the compartment."""
