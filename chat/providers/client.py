@@ -13,7 +13,7 @@ import httpx2
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from chat.providers import credentials
+from chat.providers import credentials, shared
 from chat.providers.credentials import Signer
 from chat.providers.errors import (
     ProviderError,
@@ -147,9 +147,10 @@ async def models(upstream: Upstream) -> list[str]:
 
 
 async def count_tokens(upstream: Upstream, body: dict[str, Any]) -> int | None:
-    """The upstream's count of a request's input tokens, or None where it cannot count."""
+    """The upstream's count of a request's input tokens, or None where it cannot count. Raises ProviderError."""
     import openai
 
+    shared.refuse_ids(upstream, body)
     one = credentials.asked_once(client(upstream).sdk)
     try:
         return (await one.responses.input_tokens.count(extra_body=body)).input_tokens

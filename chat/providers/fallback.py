@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from chat.providers import health
+from chat.providers import health, shared
 from chat.providers.client import MAX_RETRIES
 from chat.providers.errors import ProviderError
 from chat.providers.stream import stream
@@ -26,8 +26,10 @@ async def opened(upstreams: tuple[Upstream, ...], body_for: Callable[[Upstream],
     usable = health.usable(upstreams)
     for upstream in usable:
         last = upstream is usable[-1]
-        batches = stream(upstream, await body_for(upstream), MAX_RETRIES if last else _RETRIES_BEFORE_ANOTHER)
+        body = await body_for(upstream)
+        batches = stream(upstream, body, MAX_RETRIES if last else _RETRIES_BEFORE_ANOTHER)
         try:
+            shared.refuse_ids(upstream, body)
             await anext(batches)  # the empty batch: its first event is here
         except ProviderError as error:
             health.failed(upstream, error)

@@ -71,7 +71,10 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     if "tool_choice" in body:
         body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
     body["model"] = source.first.named(source.model)
-    counted = await client.count_tokens(source.first, body)
+    try:
+        counted = await client.count_tokens(source.first, body)
+    except ProviderError as error:
+        return answer({"error": error.as_error()}, error.status)
     if counted is not None:
         return answer({"object": "response.input_tokens", "input_tokens": counted})
     estimate = max(1, sum(map(_length, (history, body.get("instructions"), body["tools"]))) // _BYTES_A_TOKEN)
