@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.cast import Cast
-from tests.test_tripwires_sightings import look
+from tests.test_tripwires_alerts import look
 from tests.tripwire_cast import OTHER, VALUE, arm
 from vault.models import Honeytoken, Sighting
 
