@@ -24,7 +24,7 @@ async def metered(
     What fails before the upstream has answered costs nothing; what breaks off costs what was sent.
     """
     name = ids.new("resp")
-    sent = estimates.of_items(history)
+    sent = estimates.of_items(history) + estimates.of_value(create.request.get("instructions"))
     account = await db.run(_open, principal, create, model, sent, name, host_id)
     try:
         yield account
