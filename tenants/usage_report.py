@@ -133,7 +133,7 @@ def _ranked(lines: Iterator[Line]) -> list[Line]:
 
 def _key_names(principal: Principal) -> dict[int, str]:
     found = ApiKey.objects.for_tenant(principal.tenant).values_list("pk", "name", "prefix")
-    return {0: "in the chat", **{pk: f"{name} (dw_{prefix})" for pk, name, prefix in found}}
+    return {0: "In the chat", **{pk: f"{name} (dw_{prefix})" for pk, name, prefix in found}}
 
 
 def _member_names(ids: Iterator[int]) -> dict[int, str]:

@@ -41,6 +41,7 @@ class ToolsForm(forms.Form):
         self.fields["tools"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
         if not names:
             del self.fields["tools"]
+            self.fields["offer"].choices = self.fields["offer"].choices[:-1]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("offer") == "chosen" and not self.cleaned_data.get("tools"):
