@@ -37,7 +37,7 @@ SIGNED_OUT, NOT_ALLOWED, UNKNOWN = 4401, 4403, 4404
 
 
 class ResponsesSocket(AsyncWebsocketConsumer):
-    """One connection. Every message asks anew who is sending it."""
+    """One connection. Who is on the line is asked again every few seconds."""
 
     principal: Principal
 
