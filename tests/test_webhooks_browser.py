@@ -47,8 +47,11 @@ def test_a_test_is_sent_and_its_result_appears(workspace: Workspace, receiver: R
     expect(status(page)).to_contain_text("A test: Delivered. Answered 204")
 
     receiver.answers = [410]
+    receiver.gate.clear()
     page.get_by_role("button", name="Send again").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_text("On its way", exact=True)).to_be_visible()
+    receiver.gate.set()
     expect(page.get_by_text("Given up", exact=True)).to_be_visible(timeout=15_000)
     expect(status(page)).to_contain_text("Answered 410")
     page.reload()
