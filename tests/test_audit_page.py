@@ -115,7 +115,7 @@ def test_a_day_of_long_ago_is_found_in_ten_thousand_rows(page: Client, cast: Cas
 def test_a_rows_detail_reads_as_words(cast: Cast, page: Client) -> None:
     detail = {"models": ["a", "*"], "stopped": False, "detail": "", "places": {"prompt": True, "results": []}}
     audit.record(cast.acme, "price.change", actor="worker", detail=detail)
-    told = [("models", "a, *"), ("stopped", "no"), ("places", "prompt yes")]
+    told = [("models", "a, *"), ("places", "prompt yes"), ("stopped", "no")]
     assert AuditRow.objects.latest("n").told == told
     text = page.get(ADDRESS).content.decode()
     assert "a, *" in text

@@ -41,7 +41,8 @@ class AuditRow(models.Model):
 
 
 def _named(detail: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name, _in_words(value)) for name, value in detail.items() if value not in ("", None, [], {})]
+    # By name: PostgreSQL gives an object's names back in an order of its own.
+    return [(name, _in_words(value)) for name, value in sorted(detail.items()) if value not in ("", None, [], {})]
 
 
 def _in_words(value: Any) -> str:
