@@ -107,7 +107,7 @@ class Item(models.Model):
         INPUT = "input"
         OUTPUT = "output"
 
-    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
     response = models.ForeignKey(Response, models.CASCADE, related_name="items")
     step = models.ForeignKey(Step, models.CASCADE, null=True, related_name="items")
     direction = models.CharField(max_length=6, choices=Direction.choices)
@@ -124,6 +124,8 @@ class Item(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("response", "direction", "position"), name="item_position_once"),
         )
+        # Together: given one of the tenant alone, SQLite reads all items of a workspace to find a chain's.
+        indexes = (models.Index(fields=("tenant", "response"), name="item_of_response"),)
 
     def __str__(self) -> str:
         return self.item_id
