@@ -27,11 +27,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 django_application = get_asgi_application()
 
 from chat import hosting  # noqa: E402 - needs the app registry
-from chat.doors.http import fixed_routes  # noqa: E402
-from chat.doors.http import routes as api_routes  # noqa: E402
-from chat.doors.socket import ResponsesSocket  # noqa: E402
-from deny_web import health, metrics, recent  # noqa: E402
-from vault.denysh.api import routes as denysh_routes  # noqa: E402
+from chat.doors.http import fixed_routes  # noqa: E402 - the same
+from chat.doors.http import routes as api_routes  # noqa: E402 - the same
+from chat.doors.socket import ResponsesSocket  # noqa: E402 - the same
+from deny_web import health, metrics, recent  # noqa: E402 - the same
+from vault.denysh.api import routes as denysh_routes  # noqa: E402 - the same
 
 
 @asynccontextmanager

@@ -115,7 +115,9 @@ def _together(acts: list[_Act]) -> list[_Outcome]:
                         raise
                     outcomes.append(_Outcome(act.answer, None, error))
                 _keep_apart(hooks, place, late)
-    except Exception:
+    except Exception as error:
+        # Whichever act it came from has it again alone, where it is its asker's; a failed commit is nobody's but all's.
+        logger.info("%d joined writes are done one by one: %s", len(acts), type(error).__name__)
         return [_alone(act) for act in acts]
     return [one._replace(value=None, error=late[place]) if place in late else one for place, one in enumerate(outcomes)]
 

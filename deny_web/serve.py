@@ -7,7 +7,7 @@ nobody is refused while the web process restarts; what a start needs Django for 
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Python cannot read
-    sys.exit("deny_web needs Python 3.11 or newer; this is Python %d.%d." % sys.version_info[:2])  # noqa: UP031
+    sys.exit("deny_web needs Python 3.11 or newer; this is Python %d.%d." % sys.version_info[:2])  # noqa: UP031 - the same
 
 import asyncio
 import contextlib

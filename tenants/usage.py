@@ -60,7 +60,7 @@ def _upsert(rows: Sequence[tuple[Place, Sums]]) -> None:
     place = ", ".join(columns[: len(Place._fields)])
     # Names of our own fields only; every value is a parameter.
     sql = (
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * len(rows))}"  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * len(rows))}"  # noqa: S608 - the model's names
         f" ON CONFLICT ({place}) DO UPDATE SET {added}"
     )
     values: list[Any] = []

@@ -45,7 +45,7 @@ if _database := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = _database
 
 from deny_web.settings import *  # noqa: E402, F403 - only now does the environment say what the tests want
-from deny_web.settings import DATABASES, LOGGING  # noqa: E402
+from deny_web.settings import DATABASES, LOGGING  # noqa: E402 - the same
 
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file, as in life: an in-memory database that threads share locks whole tables and knows no WAL.

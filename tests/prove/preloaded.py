@@ -9,4 +9,4 @@ import django
 django.setup()
 
 # A kill in the middle of an import would hit nothing.
-from vault.management.commands import vault  # noqa: E402, F401
+from vault.management.commands import vault  # noqa: E402, F401 - loaded ahead, after django.setup
