@@ -1,5 +1,6 @@
 """Making a response: every check and every row of it in one transaction, and the live turn that its host will run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,15 +80,18 @@ def create(
     continued = kept if kept is not None and create.previous_response_id == kept.response_id else None
     given = approvals.answers(create.input)
     offered = offers.asked(tenant, principal.api_key, create.request)
+
+    def told(row: Response, rows: list[Item]) -> list[dict[str, Any]]:
+        history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin)
+        return compaction.opened(tenant.id, history + context.of_items(rows, origin=origin))
+
     try:
-        row, rows, reserved = _store(principal, create, door, host_id, source.model, continued, given)
+        row, history, reserved = _store(principal, create, door, host_id, source.model, continued, given, told)
     except IntegrityError:
         # Two sends of the same token at once: the other one won.
         if create.token and (known := _existing(principal, create.token, door)):
             return known
         raise
-    history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin)
-    history = compaction.opened(tenant.id, history + context.of_items(rows, origin=origin))
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
     if turn.armed is not None:
@@ -114,11 +118,13 @@ def _store(
     model: str,
     continued: Kept | None,
     given: list[Answer],
-) -> tuple[Response, list[Item], Amount | None]:
-    """The response's row and its input's rows; written in one transaction, unless nothing is to be stored.
+    told: Callable[[Response, list[Item]], list[dict[str, Any]]],
+) -> tuple[Response, list[dict[str, Any]], Amount | None]:
+    """The response's row, written with its input's in one transaction unless nothing is to be stored, and its context.
 
     The decisions that its input gives are made in the same transaction, and the decided calls become its own. So is
-    what it reserves of budgets, the third value.
+    what it reserves of budgets, the third value. The context is `told` in it too: what is refused there leaves no row
+    behind that its host does not know, and that would stay in progress for good.
     """
     row = _new_row(principal, create, door, host_id, model)
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
@@ -126,7 +132,7 @@ def _store(
         row.parent = None if from_root else parent_of(principal, create)
         items = context.resolve_references(principal, create.input)
         context.check_outputs(items, lambda: _before(row, continued))
-        return row, store_input(row, items), None
+        return row, told(row, store_input(row, items)), None
     with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
@@ -143,7 +149,7 @@ def _store(
             _activate(conversation, row)
         row.request = create.request
         reserved = accounts.reserve(principal, row, lambda: _before(row, continued) + context.of_items(rows))
-    return row, rows, reserved
+        return row, told(row, rows), reserved
 
 
 def _new_row(principal: Principal, create: Create, door: Door, host_id: str | None, model: str) -> Response:

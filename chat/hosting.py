@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import socket
+import time
+from collections.abc import Set
 from datetime import timedelta
 from weakref import WeakKeyDictionary
 
@@ -14,7 +16,7 @@ from django.utils import timezone
 
 from chat import engine, usage
 from chat.events import EventLog
-from chat.models import Host, Response
+from chat.models import Host, Response, Status
 from chat.turn import Turn
 from deny_web import db, ids
 
@@ -33,7 +35,7 @@ class TurnHost:
         self.turns: dict[str, Turn] = {}
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._going = False
+        self._strays: dict[str, float] = {}  # rows under this host's name that it does not run, and since when
 
     async def start(self) -> None:
         """Register; safe to call by every turn."""
@@ -76,7 +78,6 @@ class TurnHost:
         """Give running turns their grace, then release the rest for take-over and sign off."""
         if self._started is None:
             return
-        self._going = True
         running = [turn.task for turn in self.turns.values() if turn.task]
         if running:
             await asyncio.wait(running, timeout=GRACE_SECONDS)
@@ -106,9 +107,24 @@ class TurnHost:
     def _beat_once(self) -> None:
         if not Host.objects.filter(pk=self.id).update(heartbeat_at=timezone.now()):
             logger.error("this host was taken for dead; its turns go on elsewhere")
-        stopping = Response.objects.filter(host_id=self.id, stop_requested_at__isnull=False)
-        for response_id in stopping.values_list("pk", flat=True):
+        mine = Response.objects.filter(host_id=self.id, status__in=(Status.QUEUED, Status.IN_PROGRESS))
+        rows = dict(mine.values_list("pk", "stop_requested_at"))
+        for response_id in (pk for pk, stop_requested_at in rows.items() if stop_requested_at is not None):
             self._stop_soon(response_id)
+        self._disown(rows.keys() - self.turns.keys())
+
+    def _disown(self, unknown: Set[str]) -> None:
+        """Release rows under this host's name that it does not run, for take-over as if it were dead.
+
+        A reader who leaves while its response is being made, or an answer of the database that was lost on the way,
+        leaves one. Its host lives, so that nobody else would ever end it.
+        """
+        now = time.monotonic()
+        self._strays = {pk: self._strays.get(pk, now) for pk in unknown}
+        old = [pk for pk, since in self._strays.items() if now - since > DEAD_AFTER.total_seconds()]
+        if old:
+            logger.warning("%d responses of this host's name are not run here; they are released", len(old))
+            Response.objects.filter(pk__in=old, host_id=self.id).update(host=None)
 
     def _stop_soon(self, response_id: str) -> None:
         turn = self.turns.get(response_id)

@@ -6,7 +6,8 @@ has nobody who could come back to it: it ends ``failed``, and its client retries
 
 import logging
 
-from django.db import transaction
+import redis
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from chat import (
     context,
     creation,
     engine,
+    faults,
     kinds,
     ledger,
     offers,
@@ -27,16 +29,21 @@ from chat.events import EventLog, archive
 from chat.hosting import DEAD_AFTER, TurnHost
 from chat.models import CallState, Conversation, Door, Host, Item, Response, Status, ToolCall
 from chat.output import Output
+from chat.retrying import until_done
 from chat.step import SERVER_LABEL
 from chat.turn import Resume, Turn
 from deny_web import db
+from tenants import webhooks
+from vault.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
 _RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
 # After a log that is lost whole, numbers go on from here, above any that a reader can have seen.
 _LOST_LOG_GAP = 1_000_000
+_MOST_LIVES = 20  # hosts that a response has had; what no host can end is not tried for ever
 _HOST_DIED = {"code": "server_error", "message": "The server that answered went away. Send the request again."}
+_CANNOT_GO_ON = {"code": "server_error", "message": "This response cannot be gone on with. Send the request again."}
 
 
 def orphans() -> list[str]:
@@ -51,6 +58,8 @@ def orphans() -> list[str]:
             continue  # its task is on its way
         if row.door == Door.API or not row.stored:
             _fail(row)
+        elif row.epoch >= _MOST_LIVES:
+            _fail(row, _CANNOT_GO_ON)
         else:
             ids.append(row.pk)
     return ids
@@ -63,18 +72,20 @@ def _hostable() -> QuerySet[Response]:
     return Response.objects.filter(~waits, status__in=_RUNNING)
 
 
-def _fail(row: Response) -> None:
+def _fail(row: Response, error: dict[str, str] = _HOST_DIED) -> None:
     with transaction.atomic():
         mine = Response.objects.filter(pk=row.pk, epoch=row.epoch, status__in=_RUNNING)
         if mine.update(
             status=Status.FAILED,
             host=None,
             epoch=row.epoch + 1,
-            error=_HOST_DIED,
+            error=error,
             sealed_request=None,
             ended_at=timezone.now(),
         ):
             Conversation.objects.filter(active_id=row.pk).update(active=None)
+            if row.door == Door.BACKGROUND:
+                webhooks.send(row.tenant_id, "response.failed", {"id": row.pk}, dedupe=row.pk)
     ledger.cancel(row.pk)
 
 
@@ -84,14 +95,33 @@ async def take_over(host: TurnHost, response_id: str) -> None:
     row = await db.run(_claim, response_id, host.id)
     if row is None:
         return
+    try:
+        turn = await _taken_up(row)
+    except (DatabaseError, redis.RedisError, OSError, Unavailable) as error:
+        # An outage: claimed by a host that lives, it would be nobody's. The next look for orphans finds it again.
+        logger.warning("%s is not taken over yet: %s", row.pk, type(error).__name__)
+        await until_done(_release, row)
+    except Exception as error:
+        logger.error("%s cannot go on: %s at %s", row.pk, type(error).__name__, faults.place(error))
+        await until_done(_fail, row, _CANNOT_GO_ON)
+    else:
+        if turn is not None:
+            logger.info("%s taken over, epoch %s", row.pk, row.epoch)
+            host.launch(turn)
+
+
+async def _taken_up(row: Response) -> Turn | None:
+    """The live turn of a claimed response; None where somebody else has claimed it since."""
     last = await archive.fence(row.pk, row.epoch)
     if last is None:
-        return
+        return None
     turn = await db.run(_rebuild, row)
-    seen = await _seen(row.pk)
-    _adopt(turn, seen, last, row.last_seq)
-    logger.info("%s taken over, epoch %s", row.pk, row.epoch)
-    host.launch(turn)
+    _adopt(turn, await _seen(row.pk), last, row.last_seq)
+    return turn
+
+
+def _release(row: Response) -> None:
+    Response.objects.filter(pk=row.pk, epoch=row.epoch, status__in=_RUNNING).update(host=None)
 
 
 def _claim(response_id: str, host_id: str) -> Response | None:

@@ -28,6 +28,7 @@ LASTS = 1.0  # seconds
 _MOST = 10_000  # answers kept; with one more all go
 _CHANNEL = "deny_web:written"
 _RETRY_SECONDS = 0.5
+_LOOK_SECONDS = 1.0  # how long a wait for word is at most before it looks whether to go on
 _log = logging.getLogger(__name__)
 
 _answers: dict[Hashable, tuple[float, Any]] = {}
@@ -94,11 +95,15 @@ async def listen() -> None:
     global _listening
     here = cast("asyncio.Task[None]", asyncio.current_task())
     try:
-        while not here.cancelling():  # a cancellation in the middle of a connection's making can get lost in there
+        # A cancellation in the middle of a connection's making can get lost in there, so it is looked for by itself.
+        while not here.cancelling():
             try:
                 async with valkey.aio().pubsub(ignore_subscribe_messages=False) as channel:
                     await channel.subscribe(_CHANNEL)
-                    async for message in channel.listen():
+                    while not here.cancelling():
+                        message = await channel.get_message(timeout=_LOOK_SECONDS)
+                        if message is None:
+                            continue
                         forget()  # at the subscription too: what was written before it, nobody told us
                         _listening = _listening or message["type"] == "subscribe"
             except (redis.RedisError, OSError) as error:

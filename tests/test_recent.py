@@ -1,5 +1,6 @@
 """What a process remembers of the database for a moment: never longer than until somebody writes."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -116,6 +117,15 @@ def test_nothing_is_remembered_by_a_process_that_does_not_hear(listening, monkey
 def test_nothing_is_remembered_of_what_is_not_there():
     assert recent.get("nothing", lambda: None) is None
     assert recent.get("nothing", lambda: "now") == "now"
+
+
+def test_a_cancellation_ends_it_whenever_it_comes(listening):
+    """In the middle of a connection's making one can get lost: the library takes it for something else."""
+    for place in range(100):
+        another = loop.submit(recent.listen())
+        time.sleep(place % 10 / 1000)
+        another.cancel()
+    wait_for(lambda: valkey.sync().pubsub_numsub("deny_web:written")[0][1] <= 1, 20, "somebody listens for good")
 
 
 def test_a_thread_that_must_not_wait_is_told_so():

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from chat.doors.http import routes, wrong_method
 from tests import bodies
+from tests.promises import database
 from tests.promises.visitor import Answer, Wire
 from tests.tool_api import reply
 from tests.upstream import text
@@ -190,10 +191,21 @@ def test_any_message_of_the_socket(ground: Ground) -> None:
         anything()
 
 
+@pytest.mark.parametrize("more", [{}, {"background": True}], ids=str)
+def test_what_is_refused_late_leaves_nothing_in_progress(more: dict[str, Any], ground: Ground) -> None:
+    """A summary that was not made here is seen only where the whole context is told."""
+    forged = {"type": "compaction", "encrypted_content": "dw1.AAAA"}
+    body = {"model": "m", "input": [{"role": "user", "content": "hi"}, forged], "store": True, **more}
+    told = ground.post("/responses", json.dumps(body).encode())
+    assert (told.status, json.loads(told.body)["error"]["code"]) == (400, "invalid_encrypted_content")
+    assert database.query(ground.workspace.app, "SELECT 1 FROM chat_item WHERE body LIKE '%dw1.AAAA%'") == []
+
+
 def test_the_server_goes_on(ground: Ground, request: pytest.FixtureRequest) -> None:
     assert ground.workspace.client().responses.create(model="m", input="hi").output_text == "Fine."
     ground.workspace.close()
     log = ground.workspace.app.log
+    database.wait_settled(ground.workspace.app)
     assert "Traceback" not in log, log[log.index("Traceback") :][:2000]
     assert " failed: " not in log, log[log.index(" failed: ") :][:500]
     capture = request.config.pluginmanager.getplugin("capturemanager")

@@ -217,6 +217,21 @@ def test_turns_outlive_a_database_that_is_away(workspace: Workspace, upstream, a
     upstream.reset()
 
 
+def test_a_row_that_its_living_host_does_not_know_ends(workspace: Workspace, upstream, app) -> None:
+    """A reader who leaves while its response is being made leaves one, or an answer that was lost on the way."""
+    upstream.queue(text("an answer"))
+    made = workspace.client().responses.create(model="m", input="hi")
+    host = "(SELECT id FROM chat_host WHERE id LIKE ?)"
+    database.execute(
+        app,
+        f"UPDATE chat_response SET status = 'in_progress', ended_at = NULL, host_id = {host} WHERE id = ?",
+        f"%_{app.pids['web']}_%",
+        made.id,
+    )
+    assert database.query(app, "SELECT host_id FROM chat_response WHERE id = ?", made.id)[0][0]
+    assert ended(workspace, made.id).status == "failed"
+
+
 @contextmanager
 def _away(app: App, seconds: float) -> Iterator[None]:
     """Nobody can write to the database for that long; what happens meanwhile happens at the start."""

@@ -241,9 +241,11 @@ def test_headers_come_with_json_streams_and_refusals(workspace: Workspace, upstr
     with client.responses.with_streaming_response.create(model="m", input="hello", stream=True) as streamed:
         assert streamed.headers["x-ratelimit-remaining-requests"] == "1"
         streamed.read()
-    client.responses.create(model="m", input="hello", background=True)
+    made = client.responses.create(model="m", input="hello", background=True)
     with pytest.raises(RateLimitError) as refused:
         client.responses.create(model="m", input="hello")
+    # Else its request would come in the next test, and take that one's answer.
+    wait_for(lambda: client.responses.retrieve(made.id).status == "completed", 30)
     assert refused.value.code == "rate_limit_exceeded"
     assert "The workspace's limit of 3 requests a minute is reached." in refused.value.message
     assert 1 <= int(refused.value.response.headers["retry-after"]) <= 20

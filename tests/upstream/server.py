@@ -225,6 +225,7 @@ async def control(script: Script, path: str, body: Any) -> Json:
     elif name == "release":
         script.release()
     elif name == "reset":
+        script.release()  # an answer that is held would keep its turn in progress into the tests that follow
         script.reset()
     return {
         "requests": [vars(request) for request in script.requests] if name == "state" else [],
