@@ -108,12 +108,12 @@ def lock(data_dir: Path) -> int:
 
 def write_pids(data_dir: Path, pids: dict[str, int]) -> None:
     """Note the processes that run now."""
-    (data_dir / "run" / "pids").write_text("".join(f"{name} {pid}\n" for name, pid in pids.items()), encoding="ascii")
+    _write(data_dir / "run" / "pids", "".join(f"{name} {pid}\n" for name, pid in pids.items()))
 
 
 def write_address(data_dir: Path, address: str) -> None:
     """Note where the web server answers."""
-    (data_dir / "run" / "address").write_text(address + "\n", encoding="utf-8")
+    _write(data_dir / "run" / "address", address + "\n")
 
 
 def web_address(data_dir: Path) -> str | None:
@@ -153,6 +153,13 @@ def answers(path: Path) -> bool:
             return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it at once: whoever reads at this moment sees the note before or the one after."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def _try_lock(handle: int) -> bool:
