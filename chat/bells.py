@@ -11,8 +11,11 @@ from channels.layers import get_channel_layer
 
 from chat.models import Response
 from deny_web import loop
+from deny_web.prepared import Query
 
 logger = logging.getLogger(__name__)
+
+_BELL = Query(lambda response: Response.objects.filter(pk=response).values_list("host__bell"), str)
 
 
 async def send(channel: str, response_id: str, *, kind: str = "bell") -> None:
@@ -25,9 +28,9 @@ async def send(channel: str, response_id: str, *, kind: str = "bell") -> None:
 
 def ring(response_id: str) -> None:
     """Wake whoever hosts the response, from synchronous code; returns at once."""
-    channel = Response.objects.filter(pk=response_id).values_list("host__bell", flat=True).first()
-    if channel:
-        loop.submit(send(channel, response_id))
+    for (channel,) in _BELL.rows(response_id):
+        if channel:
+            loop.submit(send(channel, response_id))
 
 
 def tell_sockets(tenant_id: uuid.UUID, message: dict[str, Any]) -> None:

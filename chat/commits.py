@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from chat import accounts, approvals, ledger
@@ -12,7 +12,7 @@ from chat.events.log import Fenced
 from chat.ledger import ProposedCall
 from chat.models import CallState, Conversation, Door, Item, Response, Status, Step, ToolCall
 from chat.turn import Turn, Unwritten
-from deny_web.prepared import Insert, Update
+from deny_web.prepared import Insert, Query, Update
 from tenants import webhooks
 from vault import leases
 
@@ -31,7 +31,17 @@ _ENDED_FIELDS = (
     "wait_reason",
 )
 _END = Update(Response, _ENDED_FIELDS, where=("id", "epoch", "status"))
-_NEW_STEP, _NEW_ITEMS = Insert(Step), Insert(Item)
+_PROGRESS = Update(Response, ("last_seq", "usage"), where=("id", "epoch", "status"))
+_REST = Update(Conversation, ("active", "changed_at"), where=("id", "active"))
+_ITEM = Update(Item, ("body",), where=("response", "direction", "position"))
+_NEW_RESPONSE, _NEW_STEP, _NEW_ITEMS = Insert(Response), Insert(Step), Insert(Item)
+_KNOWN = Query(lambda pk: Response.objects.filter(pk=pk).values_list("pk"), str)
+_STEP = Query(
+    lambda response, n, epoch: Step.objects.filter(response_id=response, n=n, epoch=epoch).values_list("pk"),
+    str,
+    int,
+    int,
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +73,13 @@ def commit_step(
     with transaction.atomic(savepoint=False):
         if turn.unwritten is not None:
             _write_response(turn, turn.unwritten)
-        _claim_epoch(turn, last_seq=turn.log.next_number - 1, usage=turn.usage)
-        if Step.objects.filter(response_id=turn.response_id, n=turn.step, epoch=turn.epoch).exists():
+        _claim_epoch(turn)
+        if _STEP.rows(turn.response_id, turn.step, turn.epoch):
             _on_commit(turn)
             return  # done before; only the answer was lost
         step = _write_step(turn, turn.step, usage, upstream_id)
         _write_items(turn, items, step)
-        made = ledger.propose(turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
+        made = ledger.propose(turn.tenant_id, turn.response_id, step.pk, calls, lease_id=lease.id if lease else "")
         transaction.on_commit(lambda: ledger.enqueue(made))
         _on_commit(turn)
 
@@ -105,9 +115,7 @@ def end(
             step = _write_step(turn, turn.step - 1, turn.last_step.usage, turn.last_step.upstream_id)
         _write_items(turn, items, step)
         if turn.conversation_id:
-            Conversation.objects.filter(pk=turn.conversation_id, active_id=turn.response_id).update(
-                active=None, changed_at=timezone.now()
-            )
+            _REST.run({"active": None, "changed_at": timezone.now()}, [turn.conversation_id, turn.response_id])
         if turn.door == Door.BACKGROUND:
             webhooks.send(turn.tenant_id, f"response.{status}", {"id": turn.response_id}, dedupe=turn.response_id)
         if not turn.stored:
@@ -124,7 +132,8 @@ def suspend(turn: Turn) -> bool:
     """
     with transaction.atomic():
         # The row first, which locks out decisions and stops: see chat/approvals.py.
-        _claim_epoch(turn, wait_reason=approvals.WAITS, host=None, last_seq=turn.log.next_number - 1, usage=turn.usage)
+        _claim_epoch(turn)
+        Response.objects.filter(pk=turn.response_id).update(wait_reason=approvals.WAITS, host=None)
         stopping = Response.objects.filter(pk=turn.response_id, stop_requested_at__isnull=False).exists()
         if stopping or not approvals.waiting(turn.response_id):
             transaction.set_rollback(True)
@@ -135,7 +144,7 @@ def suspend(turn: Turn) -> bool:
 def write_items(turn: Turn, items: list[Pending]) -> None:
     """Items that belong to no step: calls that were decided. Raises Fenced."""
     with transaction.atomic(savepoint=False):
-        _claim_epoch(turn, last_seq=turn.log.next_number - 1)
+        _claim_epoch(turn)
         known = Item.objects.filter(response_id=turn.response_id, direction=Item.Direction.OUTPUT)
         if not known.filter(position=items[0].position).exists():  # else only the answer was lost
             _write_items(turn, items, None)
@@ -145,20 +154,16 @@ def write_items(turn: Turn, items: list[Pending]) -> None:
 def write_outcomes(turn: Turn, indexes: list[int]) -> None:
     """Tool calls have their outcomes: their items say so, before the next step builds on them. Raises Fenced."""
     with transaction.atomic(savepoint=False):
-        _claim_epoch(turn, last_seq=turn.log.next_number - 1)
+        _claim_epoch(turn)
         if turn.stored:
             for index in indexes:
-                Item.objects.filter(response_id=turn.response_id, direction="output", position=index).update(
-                    body=turn.output.snapshot(index)
-                )
+                where = [turn.response_id, Item.Direction.OUTPUT, index]
+                _ITEM.run({"body": turn.output.snapshot(index)}, where)
 
 
-def _is_mine(turn: Turn) -> "QuerySet[Response]":
-    return Response.objects.filter(pk=turn.response_id, epoch=turn.epoch, status__in=_RUNNING)
-
-
-def _claim_epoch(turn: Turn, **changes: Any) -> None:
-    if not _is_mine(turn).update(**changes):
+def _claim_epoch(turn: Turn) -> None:
+    changes = {"last_seq": turn.log.next_number - 1, "usage": turn.usage}
+    if not _PROGRESS.run(changes, [turn.response_id, turn.epoch, _RUNNING]):
         raise Fenced
 
 
@@ -175,18 +180,20 @@ def _on_commit(turn: Turn) -> None:
 
 def _write_response(turn: Turn, owner: Unwritten) -> None:
     """The row that a tool call hangs on; of what was said it holds nothing."""
-    Response.objects.get_or_create(
-        pk=turn.response_id,
-        defaults={
-            "tenant_id": turn.tenant_id,
-            "user_id": owner.user_id,
-            "api_key_id": owner.api_key_id,
-            "host_id": owner.host_id,
-            "door": turn.door,
-            "stored": False,
-            "status": Status.IN_PROGRESS,
-            "request": {},
-        },
+    if _KNOWN.rows(turn.response_id):
+        return  # only the answer was lost
+    _NEW_RESPONSE.one(
+        Response(
+            id=turn.response_id,
+            tenant_id=turn.tenant_id,
+            user_id=owner.user_id,
+            api_key_id=owner.api_key_id,
+            host_id=owner.host_id,
+            door=turn.door,
+            stored=False,
+            status=Status.IN_PROGRESS,
+            request={},
+        )
     )
 
 

@@ -21,16 +21,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from chat import bells
 from chat.models import CallState, ToolCall, ToolVersion
-from chat.models import Response as StoredResponse
 from chat.tools import arguments, definition, outcome
 from chat.tools.errors import InvalidArguments, Stopped, ToolError
 from deny_web.celery import app
+from deny_web.prepared import Insert, Query, Update
 from tenants import audit
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,30 @@ LEGAL: dict[str, frozenset[str]] = {
     CallState.CLAIMED: frozenset({"queued", "sending", "failed"}),
     CallState.SENDING: frozenset({"queued", "done", "failed", "unknown"}),
 }
+
+
+_NEW_CALLS = Insert(ToolCall)
+_VERSION = Query(
+    lambda tenant, pk: ToolVersion.objects.for_tenant(tenant).filter(tool__enabled=True, pk=pk), uuid.UUID, int
+)
+_PROGRESS = Query(
+    lambda response: ToolCall.objects.filter(response_id=response).values_list(
+        "item_id", "started_at", "state", "result"
+    ),
+    str,
+)
+_CALL = Query(lambda pk: ToolCall.objects.filter(pk=pk).select_related("tenant", "tool_version"), uuid.UUID)
+_CLAIM = Update(
+    ToolCall, ("state", "claim_token", "deadline"), where=("state", "id", "stop_requested"), counted=("attempts",)
+)
+_SEND = Update(
+    ToolCall,
+    ("state", "deadline", "started_at"),
+    where=("state", "id", "claim_token", "deadline__gt", "stop_requested"),
+)
+_FINISH = Update(
+    ToolCall, ("state", "result", "ended_at", "deadline", "claim_token"), where=("state", "id", "claim_token")
+)
 
 
 class Late(Exception):
@@ -93,16 +117,20 @@ class Claim:
 
 
 def propose(
-    response_id: str | None, step_id: int | None, calls: Sequence[ProposedCall], *, lease_id: str
+    tenant_id: uuid.UUID,
+    response_id: str | None,
+    step_id: int | None,
+    calls: Sequence[ProposedCall],
+    *,
+    lease_id: str,
 ) -> list[uuid.UUID]:
     """Write a step's calls, in the caller's transaction; answers the ids to `enqueue` once it has committed.
 
     Calls that cannot run (no such tool, bad arguments, `never`) are born with their outcome; `ask` waits for a person.
     """
-    tenant_id = StoredResponse.objects.values_list("tenant_id", flat=True).get(pk=response_id)
     wanted = {call.tool_version_id for call in calls if call.tool_version_id is not None}
     # One that was switched off or removed since it was offered is not there any more.
-    versions = ToolVersion.objects.for_tenant(tenant_id).filter(tool__enabled=True).in_bulk(wanted)
+    versions = {one: _VERSION.first(tenant_id, one) for one in wanted}
     rows = [born(tenant_id, call, versions.get(call.tool_version_id or 0), lease_id) for call in calls]
     names = set[str]()
     for row in rows:
@@ -110,7 +138,7 @@ def propose(
         if row.call_id in names:  # an upstream that names two calls alike must not fail the step
             row.call_id = f"{row.call_id[:60]} {row.idempotency_key[-32:]}"
         names.add(row.call_id)
-    ToolCall.objects.bulk_create(rows)
+    _NEW_CALLS.many(rows)
     return [row.pk for row in rows if row.state == CallState.QUEUED]
 
 
@@ -179,10 +207,10 @@ def enqueue(call_ids: Iterable[uuid.UUID]) -> None:
 
 def progress(response_id: str, item_ids: Sequence[str]) -> list[Progress]:
     """How far a response's calls are, by the ids of their items."""
-    rows = ToolCall.objects.filter(response_id=response_id, item_id__in=item_ids)
     return [
         Progress(item_id, started_at is not None, None if state in OPEN else result)
-        for item_id, started_at, state, result in rows.values_list("item_id", "started_at", "state", "result")
+        for item_id, started_at, state, result in _PROGRESS.rows(response_id)
+        if item_id in item_ids
     ]
 
 
@@ -201,18 +229,10 @@ def cancel(response_id: str) -> None:
 def claim(call_id: uuid.UUID) -> Claim | None:
     """Take a queued call for this worker; None where another delivery of the same message was quicker."""
     token = secrets.token_hex(16)
-    queued = ToolCall.objects.filter(pk=call_id, state=CallState.QUEUED, stop_requested=False)
-    taken = move(
-        queued,
-        CallState.QUEUED,
-        CallState.CLAIMED,
-        claim_token=token,
-        deadline=timezone.now() + CLAIMED_FOR,
-        attempts=F("attempts") + 1,
-    )
-    if not taken:
+    changes = {"claim_token": token, "deadline": timezone.now() + CLAIMED_FOR}
+    if not _moved(_CLAIM, CallState.QUEUED, CallState.CLAIMED, changes, [call_id, False]):
         return None
-    return Claim(ToolCall.objects.select_related("tenant", "tool_version").get(pk=call_id), token)
+    return Claim(_CALL.first(call_id), token)
 
 
 def begin_sending(claim: Claim, detail: dict[str, object]) -> None:
@@ -223,10 +243,9 @@ def begin_sending(claim: Claim, detail: dict[str, object]) -> None:
     """
     now = timezone.now()
     with transaction.atomic():
-        mine = ToolCall.objects.filter(
-            pk=claim.call.pk, state=CallState.CLAIMED, claim_token=claim.token, deadline__gt=now, stop_requested=False
-        )
-        if not move(mine, CallState.CLAIMED, CallState.SENDING, deadline=now + SENDING_FOR, started_at=now):
+        changes = {"deadline": now + SENDING_FOR, "started_at": now}
+        mine = [claim.call.pk, claim.token, now, False]
+        if not _moved(_SEND, CallState.CLAIMED, CallState.SENDING, changes, mine):
             raise Late
         detail = {"call": str(claim.call.pk), **detail}
         audit.record(claim.call.tenant, "tool.call", actor="worker", subject=claim.call.name, detail=detail)
@@ -244,8 +263,8 @@ def finish(claim: Claim, state: CallState, result: outcome.Outcome) -> bool:
     for before in (CallState.SENDING, CallState.CLAIMED):
         if state not in LEGAL[before]:
             continue
-        mine = ToolCall.objects.filter(pk=claim.call.pk, state=before, claim_token=claim.token)
-        if end(mine, before, state, result):
+        changes = {"result": result, "ended_at": timezone.now(), "deadline": None, "claim_token": ""}
+        if _moved(_FINISH, before, state, changes, [claim.call.pk, claim.token]):
             ring(claim.call)
             return True
     return False
@@ -258,6 +277,12 @@ def move(rows: "QuerySet[ToolCall]", before: str, after: str, **changes: Any) ->
     """The compare-and-set that everything here rests on; answers how many rows moved."""
     assert after in LEGAL[before], f"{before} does not lead to {after}"  # noqa: S101 - a fault of ours
     return rows.filter(state=before).update(state=after, **changes)
+
+
+def _moved(update: Update, before: str, after: str, changes: dict[str, Any], where: Sequence[Any]) -> int:
+    """The same by a prepared statement, for the moves that every call makes; the state is first of its `where`."""
+    assert after in LEGAL[before], f"{before} does not lead to {after}"  # noqa: S101 - a fault of ours
+    return update.run({"state": after, **changes}, [before, *where])
 
 
 def end(

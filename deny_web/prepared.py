@@ -6,11 +6,13 @@ of every API request is more than the statement itself. Such a one is built once
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
+from django.db.models.query import get_related_populators
 
 from deny_web import recent
 
@@ -45,6 +47,90 @@ class Prepared:
         if unwatched:
             raise ImproperlyConfigured(f"A prepared query reads {unwatched}, which nobody watches; see recent.watch.")
         return built
+
+
+class Query:
+    """A query with places for values: `make` builds it around a mark for each, of the given kinds, as the ORM would.
+
+    A statement of its own at every call, so that it sees what the open transaction has written.
+    """
+
+    def __init__(self, make: "Callable[..., models.QuerySet[Any, Any]]", *kinds: type) -> None:
+        self._make = make
+        self._marks = [_MARKS[kind](place) for place, kind in enumerate(kinds)]
+
+    def rows(self, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a `values_list`, their fields as the ORM gives them."""
+        return [tuple(row) for row in self._ask(values)]
+
+    def first(self, *values: Any) -> Any:
+        """The first row as an object of the query's model, with those that it selects beside it; None without one."""
+        for row in self._ask(values):
+            return self._built.objects(connection.alias, row)
+        return None
+
+    def _ask(self, values: Sequence[Any]) -> list[list[Any]]:
+        built = self._built
+        params = [param if place is None else _prepared(values[place]) for place, param in built.params]
+        with connection.cursor() as cursor:
+            cursor.execute(built.sql, params)
+            rows = [list(row) for row in cursor.fetchall()]
+        for place, converters, expression in built.converters:
+            for row in rows:
+                for convert in converters:
+                    row[place] = convert(row[place], expression, connection)
+        return rows
+
+    @cached_property
+    def _built(self) -> "_Built":
+        queryset = self._make(*self._marks)
+        compiler = queryset.query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        places = {_prepared(mark): place for place, mark in enumerate(self._marks)}
+        expressions = [expression for expression, _, _ in compiler.select]
+        converters = [
+            (place, converters, expression)
+            for place, (converters, expression) in compiler.get_converters(expressions).items()
+        ]
+        return _Built(sql, [(places.get(param), param) for param in params], converters, _objects(compiler))
+
+
+@dataclass(frozen=True)
+class _Built:
+    sql: str
+    params: list[tuple[int | None, Any]]  # whose value it is, else the value itself
+    converters: list[tuple[int, Any, Any]]
+    objects: Callable[[str, Sequence[Any]], Any]
+
+
+def _objects(compiler: Any) -> Callable[[str, Sequence[Any]], Any]:
+    """Makes an object of a row, as django.db.models.query.ModelIterable does."""
+    info = compiler.klass_info
+    if info is None:
+        return lambda _, row: row
+    fields = info["select_fields"]
+    names = [compiler.select[place][0].target.attname for place in fields]
+    beside = get_related_populators(info, compiler.select, compiler.using)  # type: ignore[call-arg] # stubs of Django 6
+
+    def made(alias: str, row: Sequence[Any]) -> Any:
+        found = info["model"].from_db(alias, names, row[fields[0] : fields[-1] + 1])
+        for one in beside:
+            one.populate(row, found)
+        return found
+
+    return made
+
+
+def _prepared(value: Any) -> Any:
+    return models.UUIDField().get_db_prep_value(value, connection) if isinstance(value, uuid.UUID) else value
+
+
+# Values that no statement has by itself.
+_MARKS: dict[type, Callable[[int], Any]] = {
+    uuid.UUID: lambda place: uuid.UUID(int=MARK.int + place),
+    str: lambda place: f"\ufffd mark {place}",
+    int: lambda place: 2_000_000_011 + place,
+}
 
 
 class Insert:
@@ -88,18 +174,23 @@ class Insert:
 
 
 class Update:
-    """Changes of a model's row: these fields, where those others have the given values, or one of a tuple's."""
+    """Changes of a model's row: these fields, where those others have the given values, or one of a tuple's.
 
-    def __init__(self, model: type[models.Model], fields: Sequence[str], where: Sequence[str]) -> None:
-        self._model, self._names, self._where = model, fields, where
+    The fields of `counted` go up by one. One of `where` that ends in ``__gt`` has to be greater than its value.
+    """
+
+    def __init__(
+        self, model: type[models.Model], fields: Sequence[str], where: Sequence[str], *, counted: Sequence[str] = ()
+    ) -> None:
+        self._model, self._names, self._where, self._up = model, fields, where, counted
 
     def run(self, changes: Mapping[str, Any], where: Sequence[Any]) -> int:
         """How many rows it changed."""
         values = [field.get_db_prep_save(changes[name], connection) for name, field in self._set]
         conditions = []
-        for field, value in zip(self._wanted, where, strict=True):
+        for (compared, field), value in zip(self._wanted, where, strict=True):
             options = value if isinstance(value, tuple) else (value,)
-            conditions.append(f"{_quoted(field)} IN ({', '.join(['%s'] * len(options))})")
+            conditions.append(f"{compared} ({', '.join(['%s'] * len(options))})")
             values += [field.get_db_prep_save(option, connection) for option in options]
         with connection.cursor() as cursor:
             cursor.execute(f"{self._sql} WHERE {' AND '.join(conditions)}", values)
@@ -110,15 +201,19 @@ class Update:
         return [(name, self._field(name)) for name in self._names]
 
     @cached_property
-    def _wanted(self) -> "list[models.Field[Any, Any]]":
-        return [self._field(name) for name in self._where]
+    def _wanted(self) -> "list[tuple[str, models.Field[Any, Any]]]":
+        fields = [(self._field(name.removesuffix("__gt")), name.endswith("__gt")) for name in self._where]
+        return [(f"{_quoted(field)} {'>' if greater else 'IN'}", field) for field, greater in fields]
 
     def _field(self, name: str) -> "models.Field[Any, Any]":
         return cast("models.Field[Any, Any]", self._model._meta.get_field(name))
 
     @cached_property
     def _sql(self) -> str:
-        changes = ", ".join(f"{_quoted(field)} = %s" for _, field in self._set)
+        up = [_quoted(self._field(name)) for name in self._up]
+        changes = ", ".join(
+            [*(f"{one} = {one} + 1" for one in up), *(f"{_quoted(field)} = %s" for _, field in self._set)]
+        )
         table = connection.ops.quote_name(self._model._meta.db_table)
         return f"UPDATE {table} SET {changes}"  # noqa: S608 - the model's own names, no value
 

@@ -18,15 +18,22 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
+from deny_web.prepared import Insert, Query, Update
 from tenants.access import Principal
 from tenants.audit_heads import START, Anchor
 from tenants.models import AuditRow, Tenant
+
+_NEW_ROW = Insert(AuditRow)
+_COUNT = Update(Tenant, (), where=("id",), counted=("audit_head",))
+_LAST = AuditRow.objects.filter(tenant=OuterRef("pk"), n=OuterRef("audit_head") - 1).values("hash")
+_HEAD = Query(lambda tenant: Tenant.objects.filter(pk=tenant).values_list("audit_head", Subquery(_LAST)), UUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ def record(
             key_id=_keyring().current().id,
         )
         row.hash = _hash(row)
-        row.save(force_insert=True)
+        _NEW_ROW.one(row)
     return row
 
 
@@ -92,9 +99,8 @@ def time_of(row: AuditRow) -> str:
 def _next(tenant: Tenant) -> tuple[int, str]:
     # The update locks the tenant's row until the transaction ends, so that two acts at once queue up here instead of
     # both reading the same last row.
-    Tenant.objects.filter(pk=tenant.pk).update(audit_head=F("audit_head") + 1)
-    last = AuditRow.objects.filter(tenant=OuterRef("pk"), n=OuterRef("audit_head") - 1).values("hash")
-    n, prev_hash = Tenant.objects.filter(pk=tenant.pk).values_list("audit_head", Subquery(last)).get()
+    _COUNT.run({}, [tenant.pk])
+    [(n, prev_hash)] = _HEAD.rows(tenant.pk)
     # A gap would be silent if the chain simply began anew behind it: the marker keeps it visible to `verify`.
     return n, prev_hash or (START if n == 1 else "missing")
 

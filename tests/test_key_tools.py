@@ -94,7 +94,9 @@ def test_a_key_approves_no_call_of_a_tool_that_it_is_not_offered(cast, tools):
     )
     version = Tool.objects.get(name="refund").current_id
     step = row.steps.create(n=0, epoch=1, upstream="u")
-    ledger.propose(row.pk, step.pk, [ProposedCall("call_1", "mcp_1", "refund", '{"id": "1"}', version)], lease_id="")
+    ledger.propose(
+        row.tenant_id, row.pk, step.pk, [ProposedCall("call_1", "mcp_1", "refund", '{"id": "1"}', version)], lease_id=""
+    )
     _, narrow = key_for(cast, "pay")
     told = []
     for wanted in ("mcpr_1", "mcpr_2"):
@@ -114,7 +116,9 @@ def test_a_tool_that_was_switched_off_since_it_was_offered_is_not_called(cast, t
     step = row.steps.create(n=0, epoch=1, upstream="u")
     version = Tool.objects.get(name="pay").current_id
     Tool.objects.filter(name="pay").update(enabled=False)
-    ledger.propose(row.pk, step.pk, [ProposedCall("call_1", "mcp_1", "pay", '{"id": "1"}', version)], lease_id="")
+    ledger.propose(
+        row.tenant_id, row.pk, step.pk, [ProposedCall("call_1", "mcp_1", "pay", '{"id": "1"}', version)], lease_id=""
+    )
     assert (row.tool_calls.get().result or {})["error"] == "tool_not_found"
 
 

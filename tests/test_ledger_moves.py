@@ -72,7 +72,7 @@ def test_what_an_upstream_sends_amiss_is_kept_as_an_error(bench):
     made = bench.load(URL)
     calls = [ledger.ProposedCall("same", f"mcp_{n}", "get_invoice", '{"id": "in_1"}', made.current_id) for n in (1, 2)]
     odd = ledger.ProposedCall("x\0" * 200, "mcp_3", "n\0" * 99, '{"id": "\0\ud800"}', made.current_id)
-    assert len(ledger.propose(bench.response.pk, bench.step.pk, [*calls, odd], lease_id="")) == 2
+    assert len(ledger.propose(bench.cast.acme.pk, bench.response.pk, bench.step.pk, [*calls, odd], lease_id="")) == 2
     assert shown(ToolCall.objects.get(item_id="mcp_3"))["error"] == "invalid_arguments"
 
 

@@ -49,7 +49,7 @@ class Bench:
         call_id = f"call_{uuid.uuid4().hex}"
         version = made.current_id if made else None
         proposed = ProposedCall(call_id, ids.new("mcp"), name, args, version)
-        ledger.propose(self.response.pk, self.step.pk, [proposed], lease_id=self.lease_id)
+        ledger.propose(self.cast.acme.pk, self.response.pk, self.step.pk, [proposed], lease_id=self.lease_id)
         return ToolCall.objects.get(call_id=call_id)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from deny_web.prepared import Query
 from tenants.models import Tenant
 from vault import outer, row
 from vault.errors import Busy
@@ -13,9 +14,12 @@ from vault.header import Compartment
 from vault.models import VaultEntry
 from vault.row import Place, Value
 
+_FOUND = Query(lambda tenant, label: VaultEntry.objects.for_tenant(tenant).filter(label=label), uuid.UUID, str)
+
 
 def find(tenant: Tenant | uuid.UUID, label: str) -> VaultEntry | None:
-    return VaultEntry.objects.for_tenant(tenant).filter(label=label).first()
+    found: VaultEntry | None = _FOUND.first(tenant.pk if isinstance(tenant, Tenant) else tenant, label)
+    return found
 
 
 def create(

@@ -10,6 +10,7 @@ import threading
 from uuid import UUID
 
 from deny_web import env
+from deny_web.prepared import Query
 from tenants.models import Tenant
 from vault import compartments, lease_format, leases
 from vault.compartments import acting
@@ -19,6 +20,7 @@ from vault.lease_format import Lease
 from vault.models import VaultHeader
 
 ACTOR = "worker"
+_HEADER = Query(lambda tenant: VaultHeader.objects.for_tenant(tenant).defer("sealed"), UUID)
 _log = logging.getLogger(__name__)
 # One unlocking at a time: the calls of one step arrive together, and one derivation serves them all.
 _unlocking = threading.Lock()
@@ -32,7 +34,7 @@ def compartment(tenant_id: UUID, lease_id: str) -> tuple[bytes, Compartment]:
         VaultLocked: no lease, another one, one of before a roll, or one that was not sealed here.
         Unavailable: Valkey does not answer.
     """
-    header = VaultHeader.objects.for_tenant(tenant_id).defer("sealed").first()
+    header: VaultHeader | None = _HEADER.first(tenant_id)
     if header is None:
         raise VaultLocked
     stored = leases.stored(tenant_id)

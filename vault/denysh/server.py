@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from django.db import transaction
 
+from deny_web.prepared import Query
 from tenants import addresses, audit
 from tenants.access import Act, Principal
 from tenants.addresses import AddressRefused
@@ -22,6 +23,7 @@ from vault.models import DenyServer
 WRITE = "denysh.server"
 _LONGEST_KEY = 1000  # characters
 _LONGEST_URL = 500
+_NAMED = Query(lambda tenant: DenyServer.objects.for_tenant(tenant), UUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def disconnect(*, acting: Principal) -> bool:
 
 
 def named(tenant: Tenant | UUID) -> DenyServer | None:
-    return DenyServer.objects.for_tenant(tenant).first()
+    found: DenyServer | None = _NAMED.first(tenant.pk if isinstance(tenant, Tenant) else tenant)
+    return found
 
 
 def of(tenant_id: UUID) -> Server | None:
