@@ -30,7 +30,9 @@ def call(api: ToolApi, path: str = "/v1/invoices/{id}", *, key: bytes | None = K
 
 def prepare(url: str, *, key: bytes | None = KEY, **changes: Any) -> http.Outgoing:
     (one,) = definition.parse([tool(url, **changes)])
-    return http.prepare(one, {"id": "in_1"}, key, idempotency_key="once-1")
+    outgoing = http.prepare(one, {"id": "in_1"}, idempotency_key="once-1")
+    http.authorise(outgoing, one, key)
+    return outgoing
 
 
 def error(api: ToolApi, path: str = "/v1/invoices/{id}", **changes: Any) -> ToolError:
@@ -76,7 +78,9 @@ def test_a_credential_in_the_query_is_encoded_and_stays_out_of_the_path(api):
 def test_the_path_goes_over_the_wire_as_it_was_encoded(api):
     (one,) = definition.parse([tool(f"{api.url}/v1/%41/{{id}}")])
     api.handle("/v1/%41/a%2Fb%25", reply(INVOICE))
-    http.send(http.prepare(one, {"id": "a/b%"}, KEY, idempotency_key="k"))
+    outgoing = http.prepare(one, {"id": "a/b%"}, idempotency_key="k")
+    http.authorise(outgoing, one, KEY)
+    http.send(outgoing)
     assert api.requests[0].target == "/v1/%41/a%2Fb%25"
 
 

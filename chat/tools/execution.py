@@ -63,20 +63,21 @@ def _perform(claim: Claim) -> _Ending:
         args = arguments.validate(tool, call.args)
         watched = armed.of(call.tenant)
         tripwires.of_call(watched, call, tool, args)  # before a credential is opened for nothing
+        outgoing = http.prepare(tool, args, idempotency_key=call.idempotency_key)
         credential = _credential(claim, tool)
-        secret = sweep.secret_part(credential, tool.credential.place) if tool.credential and credential else b""
-        outgoing = http.prepare(tool, args, credential, idempotency_key=call.idempotency_key)
-        del credential
-        # Arguments that carry the credential are not sent: the model has it already, and the answer would echo it.
-        if secret and sweep.carries(secret, call.args):
-            withheld = ToolError("result_withheld", reason="the arguments carry the credential")
-            return _Ending(CallState.FAILED, outcome.failure(withheld), "arguments")
     except ToolError as error:
         return _Ending(CallState.FAILED, outcome.failure(error))
-    return _send(claim, tool, outgoing, secret, watched)
+    return _use(claim, tool, outgoing, credential, watched)
 
 
-def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: bytes, watched: Armed | None) -> _Ending:
+def _use(
+    claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, credential: bytes | None, watched: Armed | None
+) -> _Ending:
+    """The audit row, and only then a look at what the credential is.
+
+    The row is written where there was no value, or none that can be used, as well. Were it not, a row in the trail
+    would prove that some compartment held a value then, to somebody who has a password under which there is none.
+    """
     started = time.monotonic()  # before the claim is looked at, so that a process held up behind it sends nothing late
     detail: dict[str, object] = {"method": outgoing.method, "host": outgoing.host}
     if tool.credential:
@@ -88,6 +89,21 @@ def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: b
     except Exception as error:  # whatever kept the audit row from being written, the use is refused
         logger.error("call %s refused: no audit row (%s)", claim.call.pk, type(error).__name__)
         return _Ending(CallState.FAILED, outcome.failure(ToolError("denied", reason="the use could not be audited")))
+    try:
+        http.authorise(outgoing, tool, credential)
+    except ToolError as error:
+        return _Ending(CallState.FAILED, outcome.failure(error))
+    secret = sweep.secret_part(credential, tool.credential.place) if tool.credential and credential else b""
+    # Arguments that carry the credential are not sent: the model has it already, and the answer would echo it.
+    if secret and sweep.carries(secret, claim.call.args):
+        withheld = ToolError("result_withheld", reason="the arguments carry the credential")
+        return _Ending(CallState.FAILED, outcome.failure(withheld), "arguments")
+    return _send(claim, tool, outgoing, secret, watched, started)
+
+
+def _send(
+    claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: bytes, watched: Armed | None, started: float
+) -> _Ending:
     state, request = CallState.DONE, outcome.request(tool, path=outgoing.path)
     try:
         exchange = http.send(outgoing, should_stop=_Watch(claim), started=started)
@@ -111,6 +127,7 @@ def _send(claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: b
 
 
 def _credential(claim: Claim, tool: ToolDefinition) -> bytes | None:
+    """The value, or None: the tool takes none, or there is none. Raises `ToolError` where the lease serves nothing."""
     if tool.credential is None:
         return None
     code = "credential_not_found"
@@ -121,7 +138,7 @@ def _credential(claim: Claim, tool: ToolDefinition) -> bytes | None:
     except SourceFailed:
         code = "upstream_error"
     except CredentialNotFound:
-        pass
+        return None  # not said yet: see `_use`
     except VaultError as error:
         logger.error("call %s: the vault refused (%s)", claim.call.pk, type(error).__name__)
     raise ToolError(code)

@@ -83,34 +83,42 @@ async def _never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHa
     raise _Lost
 
 
-def prepare(
-    definition: ToolDefinition, args: templating.Arguments, credential: bytes | None, *, idempotency_key: str
-) -> Outgoing:
-    """The request of one call, its address checked as far as its text tells. Nothing is sent.
+def prepare(definition: ToolDefinition, args: templating.Arguments, *, idempotency_key: str) -> Outgoing:
+    """The request of one call but its credential, its address checked as far as its text tells. Nothing is sent.
 
-    Raises `InvalidArguments`, `HostNotAllowed`, or `ToolError` "credential_not_found" for one that cannot be used.
+    Raises `InvalidArguments` or `HostNotAllowed`.
     """
     prepared = templating.fill(definition, args)
-    base = _base(definition, prepared, has_credential=credential is not None)
+    base = _base(definition, prepared, has_credential=definition.credential is not None)
     headers = {"Accept": "application/json", "User-Agent": "deny_web"}
     taken = {name.lower() for name in prepared.headers}
     headers = {name: value for name, value in headers.items() if name.lower() not in taken} | prepared.headers
     headers |= {"Accept-Encoding": "identity", "Idempotency-Key": idempotency_key}
-    query = prepared.query
-    if definition.credential and credential is not None:
-        secret_headers, secret_query = place(definition.credential, credential)
-        headers |= secret_headers
-        query = "&".join(filter(None, (query, secret_query)))
     return Outgoing(
         method=prepared.method,
         host=definition.host,
         path=prepared.path,
-        url=f"{base}{prepared.path}" + (f"?{query}" if query else ""),
+        url=f"{base}{prepared.path}" + (f"?{prepared.query}" if prepared.query else ""),
         headers=headers,
         body=prepared.body,
         timeout=definition.request.timeout,
         once=not definition.request.idempotent,
     )
+
+
+def authorise(outgoing: Outgoing, definition: ToolDefinition, credential: bytes | None) -> None:
+    """Put the credential into its place in the request, if the tool takes one.
+
+    Raises `ToolError` "credential_not_found" where there is none, or one that cannot be used.
+    """
+    if definition.credential is None:
+        return
+    if credential is None:
+        raise ToolError("credential_not_found")
+    headers, query = place(definition.credential, credential)
+    outgoing.headers |= headers
+    if query:
+        outgoing.url += ("&" if "?" in outgoing.url else "?") + query
 
 
 def send(
