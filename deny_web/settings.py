@@ -156,7 +156,15 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 30, "global_keyprefix": "celery:"}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A message is gone once it is taken. What its worker then loses, the ledger, the hosts' heartbeats and the sweeps
+    # find; the emulation would cost as much as the rest of a task, and run one twice that outlives its time-out.
+    "ack_emulation": False,
+    "priority_steps": [0],
+    "socket_timeout": 30,
+    "global_keyprefix": "celery:",
+}
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody asks; each worker would listen for it beside its queue
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {

@@ -20,6 +20,7 @@ from chat.models import CallState, ToolCall
 from chat.tools import arguments, definition, http, outcome, projection, sweep
 from chat.tools.definition import ToolDefinition
 from chat.tools.errors import Stopped, ToolError
+from chat.tools.sweep import Sweep
 from tenants import audit
 from vault import credentials
 from vault.errors import Busy, CredentialNotFound, SourceFailed, Unavailable, VaultError, VaultLocked
@@ -94,15 +95,16 @@ def _use(
     except ToolError as error:
         return _Ending(CallState.FAILED, outcome.failure(error))
     secret = sweep.secret_part(credential, tool.credential.place) if tool.credential and credential else b""
+    swept = sweep.Sweep(secret)
     # Arguments that carry the credential are not sent: the model has it already, and the answer would echo it.
-    if secret and sweep.carries(secret, claim.call.args):
+    if swept.finds(claim.call.args):
         withheld = ToolError("result_withheld", reason="the arguments carry the credential")
         return _Ending(CallState.FAILED, outcome.failure(withheld), "arguments")
-    return _send(claim, tool, outgoing, secret, watched, started)
+    return _send(claim, tool, outgoing, swept, watched, started)
 
 
 def _send(
-    claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, secret: bytes, watched: Armed | None, started: float
+    claim: Claim, tool: ToolDefinition, outgoing: http.Outgoing, swept: Sweep, watched: Armed | None, started: float
 ) -> _Ending:
     state, request = CallState.DONE, outcome.request(tool, path=outgoing.path)
     try:
@@ -119,9 +121,9 @@ def _send(
         request["duration_ms"] = request["duration_ms"] or round((time.monotonic() - started) * 1000)
         request["status"] = request["status"] or error.answered
         result = outcome.failure(error, request)
-    if secret and sweep.carries(secret, json.dumps(result, ensure_ascii=False)):
+    if swept.finds(json.dumps(result, ensure_ascii=False)):
         withheld = ToolError("result_withheld", reason="the answer carries the credential")
-        hidden = {"path": None} if sweep.carries(secret, outgoing.path) else {}
+        hidden = {"path": None} if swept.finds(outgoing.path) else {}
         return _Ending(CallState.FAILED, outcome.failure(withheld, request | hidden), "answer")
     return _Ending(state, result)
 

@@ -22,6 +22,7 @@ alphabet, a piece under 8 characters between other words, an answer that says th
 import base64
 import codecs
 import re
+from functools import cached_property
 
 from vault import disguises
 
@@ -46,13 +47,29 @@ def secret_part(credential: bytes, place: str) -> bytes:
 
 def carries(credential: bytes, data: bytes | str) -> bool:
     """Whether `data` holds `credential`, or any piece of it, in one of the forms that this module's text lists."""
-    text = data if isinstance(data, str) else _decode(data)
-    if not credential or not text:
-        return False
-    if isinstance(data, bytes) and credential in data:
-        return True  # bytes that are no text have no common form to compare
-    needles = _Needles(credential)
-    return any(needles.stand_in(view) for view in disguises.views(text))
+    return Sweep(credential).finds(data)
+
+
+class Sweep:
+    """`carries` for all that is looked at in one call: what of the credential to look for is worked out once."""
+
+    def __init__(self, credential: bytes) -> None:
+        self._credential = credential
+
+    def __repr__(self) -> str:
+        return "<sweep>"  # it holds the credential
+
+    def finds(self, data: bytes | str) -> bool:
+        text = data if isinstance(data, str) else _decode(data)
+        if not self._credential or not text:
+            return False
+        if isinstance(data, bytes) and self._credential in data:
+            return True  # bytes that are no text have no common form to compare
+        return any(self._needles.stand_in(view) for view in disguises.views(text))
+
+    @cached_property
+    def _needles(self) -> "_Needles":
+        return _Needles(self._credential)
 
 
 def _decode(data: bytes) -> str:
@@ -113,16 +130,20 @@ class _Needles:
         for form in {secret, secret.upper(), secret.lower()}:
             for raw in {form.encode(), form[::-1].encode()}:
                 self._add_encoded(raw)
+        for encoded in (self.base64, self.hex):
+            encoded |= {piece[::-1] for piece in encoded}
 
     def _add_encoded(self, raw: bytes) -> None:
-        pieces = [raw[start : start + PIECE] for start in range(len(raw) - PIECE + 1)]
-        for piece in filter(_tells, pieces):
-            for encoded in {_base64_core(piece, alignment).lower() for alignment in range(3)}:
-                self.base64 |= {encoded, encoded[::-1]}
-            self.hex |= {piece.hex(), piece.hex()[::-1]}
+        starts = [start for start in range(len(raw) - PIECE + 1) if _tells(raw[start : start + PIECE])]
+        digits = raw.hex()
+        self.hex.update(digits[2 * start : 2 * (start + PIECE)] for start in starts)
         for alignment in range(3):
+            # A piece's own characters are the same in the whole, where they begin at its bits.
+            encoded = base64.b64encode(bytes(alignment) + raw).decode("ascii").lower()
+            for first in (alignment + start for start in starts):
+                self.base64.add(encoded[-(-first * 8 // 6) : (first + PIECE) * 8 // 6])
             bare = disguises.bare(_base64_core(raw, alignment).lower())
-            self.bare_base64 |= set(filter(_tells, _slices(bare, _BASE64_PIECE)))
+            self.bare_base64.update(filter(_tells, _slices(bare, _BASE64_PIECE)))
 
     def stand_in(self, view: str) -> bool:
         plain = disguises.plain(view)
