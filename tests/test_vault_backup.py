@@ -184,7 +184,7 @@ def test_a_weak_passphrase_and_a_missing_vault_are_refused(vault: Vault) -> None
 
 
 def test_no_audit_row_no_file(full: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AuditRow, "save", lambda *_, **__: (_ for _ in ()).throw(OSError("no room")))
+    monkeypatch.setattr(audit, "_next", lambda *_: (_ for _ in ()).throw(OSError("no room")))
     target = io.BytesIO()
     with pytest.raises(OSError, match="no room"):
         backup.export_vault(full.tenant, PASSPHRASE, target, actor=full.cast.owner)
