@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from deny_web import valkey
 from tenants import limits
@@ -126,7 +128,7 @@ def test_without_valkey_nothing_is_limited(monkeypatch: pytest.MonkeyPatch) -> N
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    away = redis.Redis(port=port, socket_timeout=1)
+    away = redis.Redis(port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(valkey, "sync", lambda: away)
     assert limits.take([bucket(REQUESTS, 1)], 1, 1, 1) == Permit((), 0)
     limits.correct([(bucket(TOKENS, 1), 1)])

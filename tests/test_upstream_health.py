@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import orjson
 import pytest
 import redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from chat.providers import health
 from chat.providers import stream as streams
@@ -154,7 +156,7 @@ async def test_when_all_is_well_valkey_is_not_waited_for(
     upstream: Upstream, second: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor needed: it is given an address where nothing listens."""
-    nowhere = redis.asyncio.Redis(host="127.0.0.1", port=9)
+    nowhere = redis.asyncio.Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(valkey, "aio", lambda: nowhere)
     upstream.queue(text("Well."))
     assert await said(at(upstream.url), at(second.url, "two")) == ("Well.", ["one"])
