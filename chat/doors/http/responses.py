@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import envelope, events, hosting, lookup, params, retelling, stopping
+from chat import deletion, envelope, events, hosting, lookup, params, retelling, stopping
 from chat.doors import readers, starting
 from chat.doors.http.door import (
     MAX_BODY_BYTES,
@@ -65,10 +65,10 @@ async def retrieve_response(request: Request, principal: Principal) -> HttpRespo
 
 @door(Act.CHAT)
 async def delete_response(request: Request, principal: Principal) -> HttpResponse:
-    """`DELETE /responses/{id}`: what was said is gone; later responses of the chain keep their own items."""
+    """`DELETE /responses/{id}`: what was said in it is gone; what came before and after it in the chain is kept."""
     response_id = request.path_params["response_id"]
     await stopping.stop(principal, response_id)
-    await db.run(_delete, principal, response_id)
+    await db.run(deletion.delete, principal, response_id)
     return answer({"id": response_id, "object": "response", "deleted": True})
 
 
@@ -160,10 +160,6 @@ def _retold(response_id: str, fresh: bool) -> list[Frame]:
 
 def _object(principal: Principal, response_id: str) -> dict[str, Any]:
     return envelope.stored_object(lookup.response(principal, response_id))
-
-
-def _delete(principal: Principal, response_id: str) -> None:
-    lookup.response(principal, response_id).delete()
 
 
 def _starting_after(request: Request) -> int:
