@@ -12,6 +12,7 @@ from chat import (
     approvals,
     compaction,
     context,
+    inherited,
     kinds,
     lookup,
     offers,
@@ -141,7 +142,8 @@ def _store(
         context.check_outputs(items, lambda: _before(row, continued))
         _set_request(row, create)
         _NEW_RESPONSE.one(row)
-        rows = store_input(row, items)
+        first = inherited.store(row, continued.context, continued.origin) if continued and row.stored else 0
+        rows = store_input(row, items, first)
         if given:
             asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
             approvals.settle(principal, row, given, asked)
@@ -270,7 +272,7 @@ def busy(conversation: Conversation) -> ApiError:
     return ApiError(409, sentence, code="conversation_busy")
 
 
-def store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
+def store_input(row: Response, items: list[dict[str, Any]], first: int = 0) -> list[Item]:
     """Write a response's input items, each under an id; nothing is written for a response that is not stored."""
     rows = [
         Item(
@@ -281,7 +283,7 @@ def store_input(row: Response, items: list[dict[str, Any]]) -> list[Item]:
             item_id=_item_id(item),
             body=item,
         )
-        for position, item in enumerate(items)
+        for position, item in enumerate(items, first)
     ]
     for one in rows:
         one.body = {**one.body, "id": one.item_id}

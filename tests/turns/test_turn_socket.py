@@ -3,11 +3,13 @@
 import time
 
 import pytest
+from openai import NotFoundError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.upstream import error, text
-from tests.workspace import Workspace
+from tests.tool_api import reply
+from tests.upstream import calls, error, text, thinking
+from tests.workspace import Workspace, tool
 
 pytestmark = pytest.mark.e2e
 
@@ -106,3 +108,45 @@ def test_a_bad_frame_gets_an_error_and_the_connection_stays(workspace: Workspace
         assert event["status"] == 400
         socket.create("still there?")
         assert list(socket.events())[-1]["type"] == "response.completed"
+
+
+def test_a_stored_response_keeps_the_unstored_ones_that_it_continues(workspace: Workspace, upstream):
+    upstream.queue(thinking("Let me see.", then=text("one")), text("two"), text("three"))
+    client = workspace.client()
+    with client.responses.connect() as connection:
+        first = turn(connection, input="a", store=False)[-1].response
+        second = turn(connection, input="b", store=True, previous_response_id=first.id)[-1].response
+    with client.responses.connect() as connection:
+        turn(connection, input="c", previous_response_id=second.id)
+    before, after = (body["input"] for body in upstream.bodies()[1:])
+    assert [item["content"][0]["text"] for item in after if item["type"] == "message"] == ["a", "one", "b", "two", "c"]
+    assert after[: len(before)] == before  # to the upstream there is no seam
+    listed = client.responses.input_items.list(second.id, order="asc").data
+    assert [item.type for item in listed] == ["message", "reasoning", "message", "message"]
+    shown = {item.id for item in listed}
+    assert not shown & {item.get("id") for item in before}  # an upstream's names are its own
+    assert listed[1].encrypted_content is None
+    with pytest.raises(NotFoundError):
+        client.responses.retrieve(first.id)
+
+
+def test_a_stored_response_keeps_the_calls_of_unstored_ones_but_no_keys_that_came_with_tools(
+    workspace: Workspace, upstream, api
+):
+    api.handle("/v1/invoices/in_1", reply({"id": "in_1", "status": "open"}))
+    workspace.load_tools(tool(api.url))
+    upstream.queue(calls(("get_invoice", {"id": "in_1"})), text("open"), text("two"), text("three"))
+    server = {"type": "mcp", "server_label": "theirs", "server_url": "https://mcp.example", "authorization": "k-9c41"}
+    added = {"type": "additional_tools", "role": "developer", "tools": [server]}
+    client = workspace.client()
+    with client.responses.connect() as connection:
+        first = turn(connection, input=[added, {"role": "user", "content": "a"}], store=False)[-1].response
+        second = turn(connection, input="b", previous_response_id=first.id)[-1].response
+    client.responses.create(model="m", input="c", previous_response_id=second.id)
+    before, after = (body["input"] for body in upstream.bodies()[2:])
+    assert before[0]["tools"] == [server]
+    assert "k-9c41" not in str(after)
+    assert after[1 : len(before)] == before[1:]
+    kinds = [item["type"] for item in after]
+    assert kinds[:4] == ["additional_tools", "message", "function_call", "function_call_output"]
+    assert "k-9c41" not in client.responses.input_items.list(second.id).model_dump_json()
