@@ -12,6 +12,7 @@ from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
 from chat.models import Door, Status
 from chat.params import upstream_parameters
+from chat.providers import codes
 from chat.providers.errors import ProviderError
 from chat.retrying import until_done
 from chat.step import Step
@@ -55,7 +56,8 @@ async def _ending(turn: Turn) -> dict[str, Any]:
         return {"status": Status.INCOMPLETE, "incomplete": Incomplete("budget").details}
     except ProviderError as error:
         turn.failure = error
-        return {"status": Status.FAILED, "error": {"code": error.code, "message": error.sentence}}
+        told = codes.of_response({"code": error.code, "message": error.sentence})
+        return {"status": Status.FAILED, "error": told}
     except (Fenced, Suspended):
         raise
     except Exception as error:

@@ -5,6 +5,7 @@ from typing import Any
 from chat import tool_secrets
 from chat.models import Response, Status
 from chat.params import OWN
+from chat.providers import codes
 from tenants import money
 
 _DEFAULTS: dict[str, Any] = {
@@ -50,7 +51,7 @@ def envelope(row: Response, model: str) -> dict[str, Any]:
         "object": "response",
         "created_at": int(row.created_at.timestamp()),
         "completed_at": int(row.ended_at.timestamp()) if row.ended_at and row.status == Status.COMPLETED else None,
-        "error": row.error,
+        "error": codes.of_response(row.error),
         "incomplete_details": row.incomplete,
         **_DEFAULTS,
         **{key: _whole(key, value) for key, value in asked.items() if not key.startswith("deny_web:")},

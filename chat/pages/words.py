@@ -5,12 +5,18 @@ A sentence says what happened, what was kept, and what to do.
 
 from typing import Any, Final
 
+from chat.providers import codes
+
 Words = dict[str, str]
 
 # Why an answer failed, by the error's code.
 FAILED: Final[Words] = {
     "upstream_refused": "The model's provider refused the request. Check the model under Models, then try again.",
     "upstream_key_refused": "The model's provider refused this workspace's key. An admin can replace it under Models.",
+    "invalid_prompt": "The model's provider refused the request. Change the message, then try again.",
+    "context_length_exceeded": "The conversation is longer than the model can read. Start a new one.",
+    **dict.fromkeys(codes.IMAGE, "The model cannot use an image of this message. Send another one."),
+    **dict.fromkeys(codes.POLICY, "The model's provider does not allow this request by its policy."),
     "rate_limit_exceeded": "The model's provider is at its limit. Wait a moment, then try again.",
     "upstream_unavailable": "The model cannot be reached. What was said so far is kept. Try again in a moment.",
     "upstream_timeout": "The model did not answer in time. What was said so far is kept. Try again.",
@@ -121,7 +127,8 @@ def say(words: Words, name: object) -> str:
 
 
 def failed(error: dict[str, Any] | None) -> str:
-    return say(FAILED, (error or {}).get("code"))
+    error = error or {}
+    return say(FAILED, error.get("deny_web:code") or error.get("code"))
 
 
 def incomplete(details: dict[str, Any] | None) -> str:

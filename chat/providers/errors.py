@@ -19,6 +19,8 @@ not of one request, which could otherwise put it out of use for everybody in the
 
 from typing import Any
 
+from chat.providers import codes
+
 
 class ProviderError(Exception):
     status = 502
@@ -45,6 +47,13 @@ class UpstreamRefused(ProviderError):
     sentence = "The upstream model refused the request."
     falls_over = False
     counts = False
+
+    @classmethod
+    def because(cls, code: str | None, *, status: int | None = None) -> "UpstreamRefused":
+        """The refusal with what the upstream gives for its reason, one of `codes.REFUSALS`."""
+        refused = cls(codes.sentence(code) if code else None, status=status)
+        refused.code = code or cls.code
+        return refused
 
 
 class UpstreamUnfit(UpstreamRefused):
@@ -96,10 +105,6 @@ class UpstreamMalformed(ProviderError):
 
 def told(error: dict[str, Any]) -> ProviderError:
     """The error that an upstream's stream told of."""
-    # Its code is an enumeration and safe to act on; its words are not ours to repeat.
-    code = error.get("code")
-    if code == "rate_limit_exceeded":
-        return UpstreamLimited()
-    if code in ("invalid_prompt", "invalid_image", "context_length_exceeded"):
-        return UpstreamRefused()
-    return ProviderError()
+    if code := codes.refusal(error):
+        return UpstreamRefused.because(code)
+    return UpstreamLimited() if error.get("code") == "rate_limit_exceeded" else ProviderError()

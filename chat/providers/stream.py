@@ -14,12 +14,13 @@ from typing import Any
 import aiohttp
 import orjson
 
-from chat.providers import sse
+from chat.providers import codes, sse
 from chat.providers.client import MAX_RETRIES, Client, client, not_allowed, of_status, seconds
 from chat.providers.errors import (
     ProviderError,
     UpstreamCut,
     UpstreamMalformed,
+    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnavailable,
     told,
@@ -30,6 +31,8 @@ from tenants.addresses import AddressRefused
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 8.0  # seconds
 _LONGEST_RETRY_AFTER = 60.0  # a longer one is for the client to wait
+_OF_A_REQUEST = frozenset({400, 413, 422})  # statuses of refusals that may say what is wrong with the request
+_BODY_SECONDS = 5.0  # for what a refusal says
 
 
 async def stream(
@@ -136,8 +139,9 @@ async def _answer(upstream: Upstream, content: bytes, retries: int) -> tuple[aio
         else:
             if response.status == 200:
                 return response, deadline
+            code = await _code(response) if response.status in _OF_A_REQUEST else None
             response.close()
-            error, wait = _refused(response)
+            error, wait = _refused(response, code)
         if attempt >= retries or wait == 0.0:
             raise error
         backoff = min(_FIRST_DELAY * 2**attempt, _LONGEST_DELAY) * random.uniform(0.75, 1.0)  # noqa: S311 - jitter
@@ -155,10 +159,27 @@ async def _post(to: Client, content: bytes) -> aiohttp.ClientResponse:
     return response
 
 
-def _refused(response: aiohttp.ClientResponse) -> tuple[ProviderError, float | None]:
+async def _code(response: aiohttp.ClientResponse) -> str | None:
+    """The reason that a refusal gives, if it is one that may be told. Its words stay unread."""
+    if "content-encoding" in response.headers:
+        return None  # nobody asked for it: a small body may unpack to a large one
+    content = b""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while len(content) < codes.MOST_OF_A_BODY:
+                read = await response.content.read(codes.MOST_OF_A_BODY - len(content))
+                if not read:
+                    return codes.in_body(content)
+                content += read
+    except (aiohttp.ClientError, OSError):
+        pass  # a timeout too: that it is refused is known
+    return None
+
+
+def _refused(response: aiohttp.ClientResponse, code: str | None) -> tuple[ProviderError, float | None]:
     """The error of an answer, and how long to wait before the next try: 0 for none, None for the usual backoff."""
     status, asked = response.status, response.headers.get("retry-after")
-    error = of_status(status, asked)
+    error = UpstreamRefused.because(code, status=status) if code else of_status(status, asked)
     if status not in (408, 409, 429) and status < 500:
         return error, 0.0
     wait = seconds(asked)

@@ -221,7 +221,7 @@ def test_an_upstream_that_breaks_off_ends_the_turn_once_and_keeps_the_text(works
         socket.create("hi")
         events = list(socket.events())
     assert [event["type"] for event in events].count("response.failed") == 1
-    assert events[-1]["response"]["error"]["code"] == "upstream_cut"
+    assert events[-1]["response"]["error"]["deny_web:code"] == "upstream_cut"
     assert events[-1]["response"]["output"][0]["content"][0]["text"]
 
 
@@ -252,4 +252,4 @@ def test_a_stream_without_an_ending_is_a_cut(workspace: Workspace, upstream):
     upstream.queue(text("no end", ending="none"))
     events = list(workspace.client().responses.create(model="m", input="hi", stream=True))
     assert events[-1].type == "response.failed"
-    assert events[-1].response.error.code == "upstream_cut"
+    assert events[-1].response.error.model_extra["deny_web:code"] == "upstream_cut"

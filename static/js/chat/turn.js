@@ -125,7 +125,7 @@ export class Turn {
   #note(status, response) {
     const note = this.foot.querySelector("[data-note]");
     let text = "";
-    if (status === "failed") text = say("failed", response.error?.code);
+    if (status === "failed") text = say("failed", response.error?.["deny_web:code"] ?? response.error?.code);
     else if (status === "incomplete") text = say("incomplete", response["deny_web:reason"] ?? response.incomplete_details?.["deny_web:reason"] ?? response.incomplete_details?.reason);
     else if (status === "cancelled") text = say("incomplete", "stopped");
     this.note(text, status === "failed" ? "stop" : "quiet");
