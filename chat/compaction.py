@@ -8,6 +8,7 @@ import base64
 import binascii
 import contextlib
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from chat import origins
@@ -35,9 +36,13 @@ async def compact(
     history: list[dict[str, Any]],
     instructions: str | None,
     longest: int | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The output items of a compaction, of at most `longest` tokens, and the usage of it. Raises ProviderError."""
-    summary, usage = await _summary(plan, history, instructions, longest)
+    """The output items of a compaction, of at most `longest` tokens, and the usage of it. Raises ProviderError.
+
+    `more`: what else the request asks of the upstream.
+    """
+    summary, usage = await _summary(plan, history, instructions, longest, more or {})
     sealed = sealed_fields.seal(_PURPOSE, tenant_id, summary.encode())
     said = [_message(item) for item in history if item["type"] == "message" and item.get("role") == "user"]
     token = _OURS + base64.urlsafe_b64encode(sealed).decode()
@@ -63,16 +68,20 @@ def _open(tenant_id: uuid.UUID, item: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _summary(
-    plan: Plan, history: list[dict[str, Any]], instructions: str | None, longest: int | None
+    plan: Plan,
+    history: list[dict[str, Any]],
+    instructions: str | None,
+    longest: int | None,
+    more: Mapping[str, Any],
 ) -> tuple[str, dict[str, Any]]:
     asked = " ".join(filter(None, (_INSTRUCTIONS, instructions)))
     request = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Summarise now."}]}
-    bound = {} if longest is None else {"max_output_tokens": longest}
+    bound = {} if longest is None else {"max_output_tokens": min(longest, more.get("max_output_tokens") or longest)}
 
     async def body_for(upstream: Upstream) -> dict[str, Any]:
         told = [*(history if upstream is plan.first else origins.foreign(history)), request]
         model = upstream.named(plan.model)
-        return {"model": model, "instructions": asked, "input": told, "store": False, **bound}
+        return {**more, "model": model, "instructions": asked, "input": told, "store": False, **bound}
 
     pieces: list[str] = []
     async with contextlib.aclosing(await fallback.opened(plan.upstreams, body_for)) as batches:

@@ -3,13 +3,14 @@
 Items that a client adds without asking for an answer are a node of their own: a response that has input only.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from chat import context, creation, lookup, tripwires
-from chat.envelope import with_status
+from chat.envelope import body_of, with_status
 from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
 from chat.params import check_metadata, input_items
@@ -59,9 +60,9 @@ def delete(principal: Principal, conversation_id: str) -> None:
         conversation.delete()
 
 
-def items(principal: Principal, conversation_id: str) -> list[dict[str, Any]]:
+def items(principal: Principal, conversation_id: str, include: Container[str] = ()) -> list[dict[str, Any]]:
     """All items on the way to the newest leaf, oldest first. Raises ApiError."""
-    return [with_status(row.body) for row in _rows(lookup.conversation(principal, conversation_id))]
+    return [with_status(body_of(row, include)) for row in _rows(lookup.conversation(principal, conversation_id))]
 
 
 def item(principal: Principal, conversation_id: str, item_id: str) -> Item:

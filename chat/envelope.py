@@ -1,9 +1,10 @@
 """The Response object around the output: what the client asked for, with the API's defaults filled in."""
 
+from collections.abc import Container
 from typing import Any
 
-from chat import tool_secrets
-from chat.models import Response, Status
+from chat import origins, tool_secrets
+from chat.models import Item, Response, Status
 from chat.params import OWN
 from chat.providers import codes
 from tenants import money
@@ -78,11 +79,20 @@ def _whole(key: str, value: Any) -> Any:
     return value
 
 
-def stored_object(row: Response) -> dict[str, Any]:
-    """A stored response as the API gives it back."""
-    output = [item.body for item in row.items.filter(direction="output").order_by("position")]
+def stored_object(row: Response, include: Container[str] = ()) -> dict[str, Any]:
+    """A stored response as the API gives it back, with what a client may have included."""
+    output = [body_of(item, include) for item in row.items.filter(direction="output").order_by("position")]
     ended = {"status": row.status, "output": output, "usage": row.usage, **cost_of(row.cost)}
     return {**envelope(row, row.model), **(row.details or {}), **ended}
+
+
+def body_of(item: Item, include: Container[str] = ()) -> dict[str, Any]:
+    """A stored item as the API gives it back: a reasoning item's encrypted content is told to who asks for it."""
+    body: dict[str, Any] = item.body
+    sealed = item.upstream.get("encrypted_content") if "reasoning.encrypted_content" in include else None
+    if not sealed:
+        return body
+    return {**body, "encrypted_content": sealed, origins.MARK: item.upstream.get("by")}
 
 
 def details(told: dict[str, Any]) -> dict[str, Any]:

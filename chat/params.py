@@ -59,7 +59,10 @@ def parse(body: Any) -> Create:
         if value is not None and value > MAX_TOKENS:
             raise bad_request(f"'{name}' is at most {MAX_TOKENS}.", name)
     check_metadata(body.get("metadata"))
+    _check_stream_options(body.get("stream_options"))
     request["tools"] = _tools(body.get("tools"))
+    if "tool_choice" in request:
+        request["tool_choice"] = _flat_choice(request["tool_choice"])
     store = body.get("store") is not False
     background = bool(body.get("background"))
     if background and not store:
@@ -94,7 +97,23 @@ def approval(body: dict[str, Any], param: str = "") -> tuple[str, bool, str]:
 
 def upstream_parameters(request: dict[str, Any]) -> dict[str, Any]:
     """The part of a request that goes up."""
-    return {key: value for key, value in request.items() if key not in OWN and not key.startswith("deny_web:")}
+    told = {key: value for key, value in request.items() if key not in OWN and not key.startswith("deny_web:")}
+    if (padded := obfuscation(request)) is not None:
+        told["stream_options"] = {"include_obfuscation": padded}  # the rest is about the stream from here to the client
+    return told
+
+
+def obfuscation(request: dict[str, Any]) -> bool | None:
+    """Whether a request wants its deltas padded against who counts bytes on the way; None where it does not say."""
+    wanted: bool | None = (request.get("stream_options") or {}).get("include_obfuscation")
+    return wanted
+
+
+def _check_stream_options(value: Any) -> None:
+    if not isinstance(value, dict | None):
+        raise bad_request("'stream_options' must be an object.", "stream_options")
+    if value and not isinstance(value.get("include_obfuscation"), bool | None):
+        raise bad_request("'include_obfuscation' must be true or false.", "stream_options.include_obfuscation")
 
 
 def input_items(value: Any, param: str = "input") -> list[dict[str, Any]]:
@@ -165,6 +184,18 @@ def _flat(tool: dict[str, Any], index: int) -> dict[str, Any]:
     if tool["type"] == "function" and not isinstance(tool.get("name"), str):
         raise bad_request("A function needs a 'name'.", f"tools[{index}].name")
     return tool
+
+
+def _flat_choice(choice: Any) -> Any:
+    """A choice whose functions are named as `_flat` names them."""
+    if not isinstance(choice, dict):
+        return choice
+    nested = choice.get("function")
+    if choice.get("type") == "function" and isinstance(nested, dict):
+        return {**nested, "type": "function"}
+    if choice.get("type") == "allowed_tools" and isinstance(choice.get("tools"), list):
+        return {**choice, "tools": [_flat_choice(one) for one in choice["tools"]]}
+    return choice
 
 
 def function_names(tools: list[dict[str, Any]]) -> list[str]:

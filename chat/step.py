@@ -6,7 +6,7 @@ turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make e
 
 from typing import Any
 
-from chat import envelope, kinds, origins
+from chat import envelope, kinds, origins, params
 from chat.providers.errors import UpstreamCut, UpstreamMalformed, told
 from chat.turn import Turn
 from deny_web import ids
@@ -47,6 +47,9 @@ class Step:
         self.upstream_id = ""
         self.ended = False
         self._slots: dict[int, Slot] = {}
+        self._bare = (
+            params.obfuscation(turn.request) is False
+        )  # an upstream that does not know of it may pad all the same
 
     @property
     def client_calls(self) -> int:
@@ -61,6 +64,8 @@ class Step:
     def feed(self, event: dict[str, Any]) -> None:
         """Take one upstream event. Raises ProviderError for an error or a malformed one."""
         kind = event["type"]
+        if self._bare:
+            event.pop("obfuscation", None)
         try:
             if "output_index" in event:
                 self._item_event(kind, event)

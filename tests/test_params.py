@@ -84,3 +84,20 @@ def test_any_body_is_taken_or_refused_never_an_exception(body):
     else:
         return
     assert refusal.status == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "flat"),
+    [
+        ("required", "required"),
+        ({"type": "function", "name": "f"}, {"type": "function", "name": "f"}),
+        ({"type": "function", "function": {"name": "f"}}, {"type": "function", "name": "f"}),
+        (
+            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]},
+            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
+        ),
+        ({"type": "allowed_tools", "tools": 3}, {"type": "allowed_tools", "tools": 3}),
+    ],
+)
+def test_a_choice_names_its_function_as_the_tools_do(given, flat):
+    assert params.parse({"tool_choice": given}).request["tool_choice"] == flat

@@ -20,6 +20,14 @@ class Frame(NamedTuple):
         """The event as a server-sent event (WHATWG HTML, section 9.2)."""
         return b"event: %b\ndata: %b\n\n" % (self.type.encode(), self.data)
 
+    def bare(self) -> "Frame":
+        """The event without what only pads it."""
+        if b'"obfuscation":' not in self.data:
+            return self
+        event = self.event()
+        event.pop("obfuscation", None)
+        return self._replace(data=orjson.dumps(event))
+
     def event(self) -> dict[str, Any]:
         return orjson.loads(self.data)
 

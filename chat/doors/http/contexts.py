@@ -30,6 +30,9 @@ from chat.providers.routes import Plan
 from deny_web import db, ids
 from tenants.access import Act, Principal
 
+_NOT_OF_A_COMPACTION = frozenset(
+    {"model", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_tool_calls", "include"}
+)
 _BYTES_A_TOKEN = 4  # of English text, for upstreams that cannot count
 
 
@@ -51,7 +54,7 @@ async def compact(request: Request, principal: Principal) -> HttpResponse:
         async with metering.metered(principal, create, model, history, host.id) as account:
             longest = account.answer_tokens if account.reserved else None
             output, usage = await compaction.compact(
-                principal.tenant.id, source, history, body.get("instructions"), longest
+                principal.tenant.id, source, history, body.get("instructions"), longest, _more(create)
             )
             account.used = accounts.used(usage)
     except ProviderError as error:
@@ -67,6 +70,7 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     source, history = await db.run(_context, principal, create)
     offered = await db.run(offers.asked, principal.tenant, principal.api_key, create.request)
     body = {**params.upstream_parameters(create.request), "input": history}
+    body.pop("stream_options", None)  # it counts, and streams nothing
     body["tools"] = narrowing.tools_up(body["tools"], offered)
     if "tool_choice" in body:
         body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
@@ -93,6 +97,12 @@ def _context(principal: Principal, create: Create) -> tuple[Plan, list[dict[str,
         tripwires.of_input(principal, create.input, create.request.get("instructions"), detail="API")
     history = context.of_chain(tenant, parent.pk if parent else None, origin) + context.of_input(items, origin)
     return source, context.answered(compaction.opened(tenant, history))
+
+
+def _more(create: Create) -> dict[str, Any]:
+    """What goes up with a compaction as with a create. Its model calls nothing: it is there to tell what was said."""
+    asked = params.upstream_parameters(create.request)
+    return {key: value for key, value in asked.items() if key not in _NOT_OF_A_COMPACTION and value is not None}
 
 
 def _length(value: Any) -> int:

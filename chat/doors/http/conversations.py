@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
 from chat import conversations, lookup
-from chat.doors.http.door import answer, door, json_object, page
-from chat.envelope import with_status
+from chat.doors.http.door import answer, door, included, json_object, page
+from chat.envelope import body_of, with_status
 from deny_web import db
 from tenants.access import Act, Principal
 
@@ -40,7 +40,7 @@ async def delete_conversation(request: Request, principal: Principal) -> HttpRes
 @door(Act.READ)
 async def list_items(request: Request, principal: Principal) -> HttpResponse:
     """`GET /conversations/{id}/items`, newest first unless `order=asc`."""
-    bodies = await db.run(conversations.items, principal, _id(request))
+    bodies = await db.run(conversations.items, principal, _id(request), included(request))
     return answer(page(bodies, dict(request.query_params)))
 
 
@@ -56,7 +56,7 @@ async def add_items(request: Request, principal: Principal) -> HttpResponse:
 async def retrieve_item(request: Request, principal: Principal) -> HttpResponse:
     """`GET /conversations/{id}/items/{item_id}`."""
     found = await db.run(conversations.item, principal, _id(request), request.path_params["item_id"])
-    return answer(with_status(found.body))
+    return answer(with_status(body_of(found, included(request))))
 
 
 @door(Act.CHAT)

@@ -110,6 +110,11 @@ async def json_object(request: Request) -> dict[str, Any]:
     return body
 
 
+def included(request: Request) -> frozenset[str]:
+    """What a client wants to have included, in each form that a query can give a list."""
+    return frozenset(value for name in ("include", "include[]") for value in request.query_params.getlist(name))
+
+
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     return HttpResponse(
         orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"

@@ -19,12 +19,13 @@ from chat.doors.http.door import (
     authenticated,
     credentials,
     door,
+    included,
     json_body,
     page,
     principal_of,
 )
 from chat.doors.http.event_stream import EventStream
-from chat.envelope import with_status
+from chat.envelope import body_of, with_status
 from chat.errors import ApiError, bad_request
 from chat.events import Frame, Gone
 from chat.models import Door, Response
@@ -59,8 +60,8 @@ async def retrieve_response(request: Request, principal: Principal) -> HttpRespo
     """`GET /responses/{id}`, and with `stream=true` its events after `starting_after`."""
     found = await db.run(lookup.response, principal, request.path_params["response_id"])
     if request.query_params.get("stream") == "true":
-        return _sse(request, found.pk, _starting_after(request))
-    return answer(await db.run(envelope.stored_object, found))
+        return _sse(request, found.pk, _starting_after(request), bare=_is_bare(request))
+    return answer(await db.run(envelope.stored_object, found, included(request)))
 
 
 @door(Act.CHAT)
@@ -86,7 +87,8 @@ async def cancel_response(request: Request, principal: Principal) -> HttpRespons
 async def list_input_items(request: Request, principal: Principal) -> HttpResponse:
     """`GET /responses/{id}/input_items`, newest first unless `order=asc`."""
     found = await db.run(lookup.response, principal, request.path_params["response_id"])
-    bodies = await db.run(lambda: [with_status(item.body) for item in lookup.input_items(found)])
+    include = included(request)
+    bodies = await db.run(lambda: [with_status(body_of(item, include)) for item in lookup.input_items(found)])
     return answer(page(bodies, dict(request.query_params)))
 
 
@@ -128,19 +130,26 @@ async def _disconnected(request: Request) -> None:
 
 
 def _sse(
-    request: Request, response_id: str, after: int, turn: Turn | None = None, *, told: dict[str, str] | None = None
+    request: Request,
+    response_id: str,
+    after: int,
+    turn: Turn | None = None,
+    *,
+    told: dict[str, str] | None = None,
+    bare: bool = False,
 ) -> HttpResponse:
     headers = {"cache-control": "no-store", "x-accel-buffering": "no", **(told or {})}
-    return EventStream(_frames(response_id, after, turn), headers, lambda: authenticated(request, Act.READ))
+    frames = _frames(response_id, after, turn, bare)
+    return EventStream(frames, headers, lambda: authenticated(request, Act.READ))
 
 
-async def _frames(response_id: str, after: int, turn: Turn | None) -> AsyncGenerator[bytes, None]:
+async def _frames(response_id: str, after: int, turn: Turn | None, bare: bool) -> AsyncGenerator[bytes, None]:
     fresh = after < 0
     try:
         async with readers.reading(turn):
             async for batch in events.follow(response_id, after, hosting.here().find):
                 fresh = False
-                yield b"".join([frame.sse() for frame in batch])
+                yield b"".join([(frame.bare() if bare else frame).sse() for frame in batch])
     except Gone:
         frames = await db.run(_retold, response_id, fresh)
         yield b"".join([frame.sse() for frame in frames])
@@ -160,6 +169,14 @@ def _retold(response_id: str, fresh: bool) -> list[Frame]:
 
 def _object(principal: Principal, response_id: str) -> dict[str, Any]:
     return envelope.stored_object(lookup.response(principal, response_id))
+
+
+def _is_bare(request: Request) -> bool:
+    """Whether a reader wants the deltas without what pads them. Raises ApiError 400."""
+    value = request.query_params.get("include_obfuscation", "true")
+    if value not in ("true", "false"):
+        raise bad_request("'include_obfuscation' must be true or false.", "include_obfuscation")
+    return value == "false"
 
 
 def _starting_after(request: Request) -> int:
