@@ -213,13 +213,17 @@ def live_turn(
         choices=source.upstreams,
         offers={name: offer for name, offer in offered.items() if name not in functions},
         client_functions=frozenset(functions),
-        caps=Caps(tenant.max_steps, tenant.max_seconds, tenant.max_tokens),
+        caps=Caps(tenant.max_steps, _seconds(row, tenant), tenant.max_tokens),
         context=history,
         log=EventLog(row.id, row.epoch, durable=row.stored, muted=muted),
         account=accounts.opened(row, tenant, source.model),
     )
     tripwires.opened(turn, armed.of(tenant))
     return turn
+
+
+def _seconds(row: Response, tenant: Tenant) -> int:
+    return tenant.max_background_seconds if row.door == Door.BACKGROUND else tenant.max_seconds
 
 
 def _existing(principal: Principal, token: str, door: Door) -> Existing | None:

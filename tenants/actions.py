@@ -21,7 +21,7 @@ __all__ = (
     "create_tenant", "invite_member", "on_tenant_created", "remove_member", "revoke_api_key", "withdraw",
 )  # fmt: skip
 
-CAPS = ("max_steps", "max_seconds", "max_tokens")
+CAPS = ("max_steps", "max_seconds", "max_background_seconds", "max_tokens")
 
 
 _on_tenant_created: list[Callable[[Tenant, Principal], None]] = []
@@ -58,7 +58,7 @@ def create_tenant(name: str, *, acting: User, slug: str | None = None, demo: boo
 
 
 def change_tenant(*, acting: Principal, name: str | None = None, **caps: int) -> Tenant:
-    """Rename the workspace, or change the caps of a turn: `max_steps`, `max_seconds`, `max_tokens`."""
+    """Rename the workspace, or change the caps of a turn, those of `CAPS`."""
     need(acting, Act.TENANT_WRITE)
     unknown = set(caps) - set(CAPS)
     if unknown:

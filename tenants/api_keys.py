@@ -80,7 +80,8 @@ _KEY = (
     *("created_by_id", "expires_at", "last_used_at"),
 )
 _ACCOUNTS = (*_LIMITS, "has_budgets", "prices_version", "answer_tokens")  # see `chat.accounts`
-_TENANT = ("id", "slug", "name", "demo", "max_steps", "max_seconds", "max_tokens", *_ACCOUNTS, "armed_tripwires")
+_CAPS = ("max_steps", "max_seconds", "max_background_seconds", "max_tokens")
+_TENANT = ("id", "slug", "name", "demo", *_CAPS, *_ACCOUNTS, "armed_tripwires")
 _USER = ("id", "is_active", "email")
 _PREFIX = "the key's prefix"
 

@@ -128,7 +128,9 @@ def test_key_opens_its_workspace_in_one_query(cast: Cast, django_assert_num_quer
 
 def test_key_comes_with_its_whole_rows(cast: Cast) -> None:
     ends = timezone.now() + timedelta(days=1)
-    Tenant.objects.filter(pk=cast.acme.pk).update(max_steps=7, max_seconds=70, max_tokens=7000, demo=True)
+    Tenant.objects.filter(pk=cast.acme.pk).update(
+        max_steps=7, max_seconds=70, max_background_seconds=700, max_tokens=7000, demo=True
+    )
     row, secret = actions.create_api_key("ci", expires_at=ends, acting=cast.owner)
     principal = access.for_bearer(f"Bearer {secret}", Act.CHAT)
     for found, stored in (

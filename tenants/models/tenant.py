@@ -22,6 +22,10 @@ class Tenant(models.Model):
     # Caps of one turn; the engine ends a turn `incomplete` at the first that it meets.
     max_steps = models.PositiveIntegerField(default=16, validators=[MinValueValidator(1), MaxValueValidator(100)])
     max_seconds = models.PositiveIntegerField(default=600, validators=[MinValueValidator(10), MaxValueValidator(7200)])
+    # In the background nobody holds a connection open: a long search there may take hours.
+    max_background_seconds = models.PositiveIntegerField(
+        default=3 * 3600, validators=[MinValueValidator(10), MaxValueValidator(24 * 3600)]
+    )
     max_tokens = models.PositiveIntegerField(default=200_000, validators=[MinValueValidator(1000)])
     # Of all keys and people together, a minute; null is no limit. `tenants.limits` keeps the counts.
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])

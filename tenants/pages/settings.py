@@ -15,15 +15,17 @@ from tenants.models import Tenant
 class SettingsForm(forms.ModelForm):
     class Meta:
         model = Tenant
-        fields = ("name", "max_steps", "max_seconds", "max_tokens")
+        fields = ("name", "max_steps", "max_seconds", "max_background_seconds", "max_tokens")
         labels = {
             "max_steps": "Steps in a turn",
             "max_seconds": "Seconds in a turn",
+            "max_background_seconds": "Seconds in a background turn",
             "max_tokens": "Tokens in a turn",
         }
         help_texts = {
             "max_steps": "Each model answer with tool calls is a step. A turn at its cap ends incomplete and says so.",
             "max_seconds": "From the question to the end, tools included.",
+            "max_background_seconds": "The same for API requests that set background, deep research among them.",
             "max_tokens": "Read and written, over all steps.",
         }
 
