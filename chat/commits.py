@@ -31,7 +31,7 @@ _ENDED_FIELDS = (
     "wait_reason",
 )
 _END = Update(Response, _ENDED_FIELDS, where=("id", "epoch", "status"))
-_PROGRESS = Update(Response, ("last_seq", "usage"), where=("id", "epoch", "status"))
+_PROGRESS = Update(Response, ("last_seq", "usage", "details"), where=("id", "epoch", "status"))
 _REST = Update(Conversation, ("active", "changed_at"), where=("id", "active"))
 _ITEM = Update(Item, ("body",), where=("response", "direction", "position"))
 _NEW_RESPONSE, _NEW_STEP, _NEW_ITEMS = Insert(Response), Insert(Step), Insert(Item)
@@ -99,7 +99,7 @@ def end(
             "incomplete": incomplete,
             "usage": turn.usage,
             "cost": turn.account.cost,
-            "details": turn.details or None if turn.stored else None,
+            "details": _details(turn),
             "sealed_request": None,
             "last_seq": turn.log.next_number,  # the ending event's
             "ended_at": timezone.now(),
@@ -161,8 +161,12 @@ def write_outcomes(turn: Turn, indexes: list[int]) -> None:
                 _ITEM.run({"body": turn.output.snapshot(index)}, where)
 
 
+def _details(turn: Turn) -> dict[str, Any] | None:
+    return (turn.details or None) if turn.stored else None
+
+
 def _claim_epoch(turn: Turn) -> None:
-    changes = {"last_seq": turn.log.next_number - 1, "usage": turn.usage}
+    changes = {"last_seq": turn.log.next_number - 1, "usage": turn.usage, "details": _details(turn)}
     if not _PROGRESS.run(changes, [turn.response_id, turn.epoch, _RUNNING]):
         raise Fenced
 
