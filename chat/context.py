@@ -16,7 +16,7 @@ from chat.turn import Turn
 from tenants.access import Principal
 from tenants.models import Tenant
 
-MAX_CHAIN = 1000
+MAX_CHAIN = 10_000  # responses; far more than any model can read
 _ASKED = "mcpr_"  # a call that a person decides goes up under its request's id, which both its items know
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 _ANSWERS = frozenset({"function_call_output", "custom_tool_call_output"})
@@ -33,19 +33,29 @@ SELECT id FROM chain ORDER BY depth DESC
 """
 
 
-def chain_ids(tenant_id: uuid.UUID, response_id: str) -> list[str]:
-    """The ids from the root of the tree to `response_id`; the tenant is asked for at every link."""
+def chain_ids(tenant_id: uuid.UUID, response_id: str, room: int = 0) -> list[str]:
+    """The ids from the root of the tree to `response_id`; the tenant is asked for at every link.
+
+    Raises ApiError 400 where `room` more would make a chain that is too long: its beginning is not left out unsaid.
+    """
     tenant = Tenant._meta.pk.get_db_prep_value(tenant_id, connection)
     with connection.cursor() as cursor:
         cursor.execute(_CHAIN, [response_id, tenant, tenant, MAX_CHAIN])
-        return [row[0] for row in cursor.fetchall()]
+        ids = [row[0] for row in cursor.fetchall()]  # one more than allowed, where there are more
+    if len(ids) + room > MAX_CHAIN:
+        sentence = f"A chain has at most {MAX_CHAIN} responses. Compact it (/responses/compact) and go on from that."
+        raise bad_request(sentence, "previous_response_id", "chain_too_long")
+    return ids
 
 
-def of_chain(tenant_id: uuid.UUID, response_id: str | None, origin: str = "") -> list[dict[str, Any]]:
-    """The input that a response and its ancestors make for the upstream of `origin`."""
+def of_chain(tenant_id: uuid.UUID, response_id: str | None, origin: str = "", room: int = 0) -> list[dict[str, Any]]:
+    """The input that a response and its ancestors make for the upstream of `origin`.
+
+    Raises ApiError 400 for a chain that has no `room` for as many more.
+    """
     if response_id is None:
         return []
-    ids = chain_ids(tenant_id, response_id)
+    ids = chain_ids(tenant_id, response_id, room)
     rows = Item.objects.for_tenant(tenant_id).filter(response__in=ids, abandoned=False)
     by_response: dict[str, list[Item]] = {one: [] for one in ids}
     for row in rows.order_by("direction", "position"):  # "input" sorts before "output"

@@ -99,6 +99,8 @@ def _rows(conversation: Conversation) -> list[Item]:
 
 
 def _append(principal: Principal, conversation: Conversation, added: list[dict[str, Any]]) -> list[Item]:
+    if conversation.leaf_id is not None:
+        context.chain_ids(conversation.tenant_id, conversation.leaf_id, 1)
     resolved = context.resolve_references(principal, added)
     node = Response.objects.create(
         tenant=principal.tenant,

@@ -83,7 +83,7 @@ def create(
     offered = offers.asked(tenant, principal.api_key, create.request)
 
     def told(row: Response, rows: list[Item]) -> list[dict[str, Any]]:
-        history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin)
+        history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin, 1)
         return compaction.opened(tenant.id, history + context.of_items(rows, origin=origin))
 
     try:
