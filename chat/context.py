@@ -6,14 +6,13 @@ from typing import Any
 
 from django.db import connection
 
-from chat import kinds, lookup, origins
+from chat import kinds, origins
 from chat.errors import bad_request
 from chat.models import Item
 from chat.step import SERVER_LABEL
 from chat.tools import outcome
 from chat.tools.errors import ToolError
 from chat.turn import Turn
-from tenants.access import Principal
 from tenants.models import Tenant
 
 MAX_CHAIN = 10_000  # responses; far more than any model can read
@@ -79,7 +78,7 @@ def of_items(rows: Iterable[Item], waiting: Container[str] = (), origin: str = "
             outputs = []
             maker = row.upstream.get("by") or row.body.get(origins.MARK) or origin
             item = _as_upstream(row.body, row.upstream)
-            told = item if not origin or maker == origin else origins.translated(item)
+            told = item if item is None or not origin or maker == origin else origins.translated(item)
             items += [told] if told is not None else []
             continue
         if kind == "mcp_approval_request" or not row.body.get("approval_request_id"):
@@ -94,7 +93,8 @@ def of_outputs(turn: Turn, first: int) -> list[dict[str, Any]]:
     items = []
     for index in range(first, len(turn.output.items)):
         body, upstream = turn.output.snapshot(index), turn.upstream_names.get(index, {})
-        items.append(_call(body, upstream) if _is_ours(body) else _as_upstream(body, upstream))
+        told = _call(body, upstream) if _is_ours(body) else _as_upstream(body, upstream)
+        items += [told] if told is not None else []
     return items
 
 
@@ -186,32 +186,13 @@ def _call_output(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
     return {"type": "function_call_output", "call_id": call_id, "output": body.get("output") or ""}
 
 
-def resolve_references(principal: Principal, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replace each ``item_reference`` by the item that it names, if the principal may read it. Raises ApiError 400.
-
-    The workspace is not enough: a colleague's conversation, or a person's for a key, is as foreign as another's.
-    """
-    wanted = [item.get("id") for item in items if item["type"] == "item_reference"]
-    if not wanted:
-        return items
-    found = {row.item_id: row for row in lookup.items(principal).filter(item_id__in=wanted)}
-    resolved = []
-    for index, item in enumerate(items):
-        if item["type"] != "item_reference":
-            resolved.append(item)
-        elif item.get("id") in found:
-            resolved.append(found[item["id"]].body)
-        else:
-            raise bad_request("The referenced item was not found.", f"input[{index}].id", "item_not_found")
-    return resolved
-
-
 def of_input(items: Iterable[dict[str, Any]], origin: str = "") -> list[dict[str, Any]]:
     """A request's own items in the upstream's terms."""
     return of_items((Item(body=item, item_id=item.get("id") or "") for item in items), origin=origin)
 
 
-def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any]:
+def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, Any] | None:
+    """An item in its maker's terms; None for one that only an upstream which keeps answers could make sense of."""
     item = {key: value for key, value in body.items() if not key.startswith("deny_web:")}
     if upstream.get("id"):
         item["id"] = upstream["id"]
@@ -221,6 +202,8 @@ def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
         item.pop("id", None)  # our own name for it says nothing up there
     if upstream.get("encrypted_content"):
         item["encrypted_content"] = upstream["encrypted_content"]  # asked for by us, not shown to the client
+    if item["type"] == "reasoning" and not (item.get("encrypted_content") or item.get("content")):
+        return None  # an id and a summary, which is for people: 404 from an upstream that kept nothing
     if item["type"] == "message" and item.get("status") == "incomplete":
         item["status"] = "completed"  # a stopped answer is part of what was said
     return item

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chat import context, creation, lookup, tripwires
+from chat import context, creation, lookup, references, tripwires
 from chat.envelope import body_of, with_status
 from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
@@ -101,7 +101,7 @@ def _rows(conversation: Conversation) -> list[Item]:
 def _append(principal: Principal, conversation: Conversation, added: list[dict[str, Any]]) -> list[Item]:
     if conversation.leaf_id is not None:
         context.chain_ids(conversation.tenant_id, conversation.leaf_id, 1)
-    resolved = context.resolve_references(principal, added)
+    resolved = references.resolved(principal, added)
     node = Response.objects.create(
         tenant=principal.tenant,
         parent=conversation.leaf,

@@ -18,6 +18,7 @@ from chat import (
     offers,
     origins,
     planning,
+    references,
     tool_secrets,
     tripwires,
 )
@@ -131,19 +132,16 @@ def _store(
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
-        items = context.resolve_references(principal, create.input)
-        context.check_outputs(items, lambda: _before(row, continued))
-        return row, told(row, store_input(row, items)), None
+        return row, told(row, store_input(row, _input(principal, create, row, continued))), None
     with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
         row.parent = None if from_root else parent_of(principal, create, conversation)
-        items = context.resolve_references(principal, create.input)
-        context.check_outputs(items, lambda: _before(row, continued))
+        rows = _input(principal, create, row, continued)
         _set_request(row, create)
         _NEW_RESPONSE.one(row)
         first = inherited.store(row, continued.context, continued.origin) if continued and row.stored else 0
-        rows = store_input(row, items, first)
+        rows = store_input(row, rows, first)
         if given:
             asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
             approvals.settle(principal, row, given, asked)
@@ -152,6 +150,13 @@ def _store(
         row.request = create.request
         reserved = accounts.reserve(principal, row, lambda: _before(row, continued) + context.of_items(rows))
         return row, told(row, rows), reserved
+
+
+def _input(principal: Principal, create: Create, row: Response, continued: Kept | None) -> list[Item]:
+    """The input's rows, not written yet. Raises ApiError 400."""
+    rows = references.resolved(principal, create.input)
+    context.check_outputs([one.body for one in rows], lambda: _before(row, continued))
+    return rows
 
 
 def _new_row(principal: Principal, create: Create, door: Door, host_id: str | None, model: str) -> Response:
@@ -276,24 +281,16 @@ def busy(conversation: Conversation) -> ApiError:
     return ApiError(409, sentence, code="conversation_busy")
 
 
-def store_input(row: Response, items: list[dict[str, Any]], first: int = 0) -> list[Item]:
+def store_input(row: Response, items: list[Item], first: int = 0) -> list[Item]:
     """Write a response's input items, each under an id; nothing is written for a response that is not stored."""
-    rows = [
-        Item(
-            tenant_id=row.tenant_id,
-            response=row,
-            direction=Item.Direction.INPUT,
-            position=position,
-            item_id=_item_id(item),
-            body=item,
-        )
-        for position, item in enumerate(items, first)
-    ]
-    for one in rows:
+    for position, one in enumerate(items, first):
+        one.tenant_id, one.response = row.tenant_id, row
+        one.direction, one.position = Item.Direction.INPUT, position
+        one.item_id = _item_id(one.body)
         one.body = {**one.body, "id": one.item_id}
     if row.stored:
-        _NEW_ITEMS.many(rows)
-    return rows
+        _NEW_ITEMS.many(items)
+    return items
 
 
 def _item_id(item: dict[str, Any]) -> str:

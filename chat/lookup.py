@@ -1,6 +1,6 @@
 """One function resolves an id, and every door calls it: a foreign id and an absent one get the same answer."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chat.errors import not_found
 from chat.models import Conversation, Item, Response
@@ -44,8 +44,11 @@ def _askable(wanted: str) -> str:
 
 
 def items(principal: Principal) -> QuerySet[Item]:
-    """What a reference may name: items of the responses that this principal may see."""
-    return Item.objects.for_tenant(principal.tenant).filter(response__in=responses(principal))
+    """What a reference may name: items of the responses that this principal may see.
+
+    The workspace is asked of the response alone: asked of the item too, SQLite reads all items of the workspace.
+    """
+    return Item.objects.filter(Exists(responses(principal).filter(pk=OuterRef("response"))))
 
 
 def input_items(found: Response) -> QuerySet[Item]:

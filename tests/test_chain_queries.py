@@ -1,8 +1,12 @@
 """What finding a chain costs does not grow with all else that its workspace has stored."""
 
+from dataclasses import replace
+
 import pytest
 
+from chat import lookup
 from chat.models import Item
+from tenants.models import ApiKey
 from tests.cast import Cast
 
 # PostgreSQL plans by a table's figures, which an empty one has not.
@@ -13,3 +17,10 @@ def test_a_chains_items_are_found_by_their_responses(cast: Cast) -> None:
     rows = Item.objects.for_tenant(cast.acme).filter(response__in=["resp_a", "resp_b"], abandoned=False)
     plan = rows.order_by("direction", "position").explain()
     assert "item_of_response (tenant_id=? AND response_id=?)" in plan
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_what_an_input_names_is_found_by_its_id(cast: Cast, by_key: bool) -> None:
+    asks = replace(cast.owner, api_key=ApiKey() if by_key else None)
+    plan = lookup.items(asks).filter(item_id__in=["rs_a", "rs_b"]).order_by("pk").explain()
+    assert "(item_id=?)" in plan, plan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat import context, lookup
+from chat import context, lookup, references
 from chat.errors import ApiError
 from chat.models import Door, Item, Response, Status
 from tenants.models import Role
@@ -121,12 +121,12 @@ def test_a_reference_is_resolved_among_what_one_may_read_only(cast):
     theirs = put(make(cast.elsewhere, cast.charlie), "output", 0, assistant_says("theirs"))
     ours = put(make(cast.acme, cast.alice), "output", 0, assistant_says("ours"))
     bobs = put(make(cast.acme, cast.bob), "output", 0, assistant_says("a colleague's"))
-    found = context.resolve_references(alice, [{"type": "item_reference", "id": ours.item_id}])
-    assert texts(found) == ["ours"]
+    found = references.resolved(alice, [{"type": "item_reference", "id": ours.item_id}])
+    assert texts(context.of_items(found)) == ["ours"]
     answers = []
     for foreign in (theirs.item_id, bobs.item_id, "item_that_never_was"):
         with pytest.raises(ApiError) as caught:
-            context.resolve_references(alice, [{"type": "item_reference", "id": foreign}])
+            references.resolved(alice, [{"type": "item_reference", "id": foreign}])
         answers.append((caught.value.status, caught.value.as_body()))
     assert answers[0] == answers[1] == answers[2]
 

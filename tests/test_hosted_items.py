@@ -162,7 +162,18 @@ def test_a_reasoning_item_whose_content_comes_late_is_folded() -> None:
 def test_sealed_reasoning_that_a_client_kept_goes_up_without_our_name_for_it() -> None:
     sealed = {"type": "reasoning", "id": "rs_ours", "summary": [], "encrypted_content": "sealed"}
     assert context.of_input([sealed]) == [but_its_id(sealed)]
-    assert context.of_input([{**sealed, "encrypted_content": None}])[0]["id"] == "rs_ours"
+
+
+def test_reasoning_without_a_seal_or_words_is_not_told() -> None:
+    """An upstream that keeps nothing would look for its id, and answer 404."""
+    bare: Json = {"type": "reasoning", "id": "rs_ours", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    assert context.of_input([bare, {**bare, "encrypted_content": None}, {**bare, "content": []}]) == []
+    assert context.of_items([Item(item_id="rs_ours", body=bare, upstream={"id": "rs_up"})]) == []
+    turn = make_turn()
+    feed(turn, {**bare, "id": "rs_up"})
+    assert context.of_outputs(turn, 0) == []
+    open_words = {**bare, "content": [{"type": "reasoning_text", "text": "Hm."}]}
+    assert context.of_input([open_words]) == [open_words]
 
 
 def test_an_upstream_s_word_on_its_answer_is_shown() -> None:

@@ -82,6 +82,16 @@ def test_encrypted_reasoning_only_for_those_who_ask(upstream):
     step = thinking("Hm.", encrypted="SEALED")
     assert b"SEALED" not in stream(upstream, step)
     assert b"SEALED" in stream(upstream, step, include=["reasoning.encrypted_content"])
+    assert b"SEALED" in stream(upstream, step.but(seals=True))
+
+
+def test_it_keeps_nothing_and_knows_no_reasoning_by_its_id_alone(upstream):
+    item = {"type": "reasoning", "id": "rs_1", "summary": []}
+    upstream.queue(text())
+    status, _, body = post(upstream, {"input": [item]})
+    assert status == 404
+    assert b"Item with id 'rs_1' not found." in body
+    assert post(upstream, {"input": [{**item, "encrypted_content": "SEALED"}]})[0] == 200
 
 
 def test_the_sdk_reads_it(upstream):

@@ -9,7 +9,7 @@ import pytest
 from tests.interop.conftest import INVOICE
 from tests.interop.programs import Programs
 from tests.tool_api import ToolApi, forward, reply
-from tests.upstream import Upstream, calls, text
+from tests.upstream import Upstream, calls, text, thinking
 from tests.workspace import SECRET
 
 pytestmark = pytest.mark.e2e
@@ -34,6 +34,17 @@ def test_a_function_of_the_client_s(programs: Programs, upstream: Upstream) -> N
     upstream.queue(calls(("get_time", {"city": "Oslo"})), text("It is 12:30."))
     assert programs.python("A function of your own") == ["It is 12:30."]
     assert json.loads(upstream.bodies()[1]["input"][-1]["output"]) == {"city": "Oslo", "time": "12:30"}
+
+
+def test_a_loop_that_keeps_its_items_itself(programs: Programs, upstream: Upstream) -> None:
+    asked = thinking("Oslo, then.", then=calls(("get_time", {"city": "Oslo"})))
+    upstream.queue(asked.but(seals=True), thinking("Ah.", then=text("It is 12:30.")))
+    assert programs.python("Keeping the items yourself") == ["It is 12:30."]
+    _, reasoning, call, output = upstream.bodies()[1]["input"]
+    made, called = asked.output
+    assert reasoning == {**made, "encrypted_content": "encrypted-by-the-upstream"}
+    assert (call["id"], call["call_id"]) == (called["id"], called["call_id"])
+    assert json.loads(output["output"]) == {"city": "Oslo", "time": "12:30"}
 
 
 def test_a_tool_of_the_workspace(programs: Programs, upstream: Upstream, api: ToolApi) -> None:

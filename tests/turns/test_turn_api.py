@@ -115,6 +115,32 @@ def test_reasoning_is_kept_across_the_chain(workspace: Workspace, upstream):
     assert item["encrypted_content"] == "encrypted-by-the-upstream"
 
 
+@pytest.mark.parametrize("store", [True, False])
+def test_reasoning_that_a_client_sends_back_has_its_seal_where_it_is_kept(workspace: Workspace, upstream, store: bool):
+    upstream.queue(thinking("Let me see.", then=text("Yes.")).but(seals=True), text("Still yes."))
+    client = workspace.client()
+    first = client.responses.create(model="m", input="?", store=store)
+    items = [{"role": "user", "content": "?"}, *first.output, {"role": "user", "content": "sure?"}]
+    assert client.responses.create(model="m", input=items, store=store).output_text == "Still yes."
+    told = upstream.bodies()[1]["input"]
+    kept = ["reasoning"] if store else []
+    assert [item["type"] for item in told] == ["message", *kept, "message", "message"]
+    assert [item["encrypted_content"] for item in told if item["type"] == "reasoning"] == [
+        "encrypted-by-the-upstream" for _ in kept
+    ]
+
+
+def test_references_name_what_was_stored(workspace: Workspace, upstream):
+    upstream.queue(thinking("Let me see.", then=text("Yes.")).but(seals=True), text("Still yes."))
+    client = workspace.client()
+    first = client.responses.create(model="m", input="?")
+    named = [{"type": "item_reference", "id": item.id} for item in first.output]
+    made = client.responses.create(model="m", input=[*named, {"role": "user", "content": "sure?"}])
+    assert upstream.bodies()[1]["input"][0]["encrypted_content"] == "encrypted-by-the-upstream"
+    listed = client.responses.with_raw_response.input_items.list(made.id).text
+    assert "encrypted-by-the-upstream" not in listed
+
+
 def test_a_rate_limit_is_waited_out_before_the_first_byte(workspace: Workspace, upstream):
     upstream.queue(error(429, "rate_limit_exceeded", retry_after=1), error(500), text("At last."))
     assert workspace.client().responses.create(model="m", input="hi").output_text == "At last."

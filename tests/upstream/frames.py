@@ -19,7 +19,7 @@ def response(step: Step, body: Json) -> Json:
     include = body.get("include") or []
     output = [dict(item) for item in step.output]
     for item in output:
-        if "reasoning.encrypted_content" not in include:
+        if "reasoning.encrypted_content" not in include and not step.seals:
             item.pop("encrypted_content", None)
     made = resource(body, output, "max_output_tokens" if step.ending == "incomplete" else None)
     if step.ending == "failed":

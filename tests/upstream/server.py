@@ -146,6 +146,10 @@ class Connection:
         request.state = "done" if request.state == "open" else request.state
 
     async def _play(self, request: Recorded) -> None:
+        if (unknown := _unknown(request.body.get("input"))) is not None:
+            message = f"Item with id '{unknown}' not found. Items are not persisted when `store` is set to false."
+            await self._send(404, encoded({"error": {"message": message, "type": "invalid_request_error"}}))
+            return
         step = self._script.take(request.body.get("model"))
         if step is None:
             request.state = "unscripted"
@@ -215,6 +219,15 @@ class Connection:
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+
+def _unknown(items: Any) -> str | None:
+    """The id of a reasoning item that says nothing by itself: this upstream keeps nothing, as OpenAI's does when told
+    not to, and looks such an id up in vain."""
+    for item in items if isinstance(items, list) else ():
+        if item.get("type") == "reasoning" and not (item.get("encrypted_content") or item.get("content")):
+            return str(item.get("id"))
+    return None
 
 
 async def control(script: Script, path: str, body: Any) -> Json:

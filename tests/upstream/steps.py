@@ -40,7 +40,7 @@ class Step:
     before the first byte. `fault` happens after `after` events: "cut" closes the connection, "reset" resets it,
     "stall" says nothing more, "hold" goes on once `release` is called. `ending`: what the stream ends with; "none"
     closes the body properly without an ending. `extra`: events put in at given places. `times`: how many requests the
-    step answers; 0 is any number, also none.
+    step answers; 0 is any number, also none. `seals`: encrypted content is sent also to those that did not ask.
     """
 
     output: Sequence[Json] = ()
@@ -57,6 +57,7 @@ class Step:
     extra: Sequence[tuple[int, Json]] = ()
     model: str | None = None
     times: int = 1
+    seals: bool = False
 
     def __post_init__(self) -> None:
         assert self.ending in ENDINGS, self.ending

@@ -18,6 +18,7 @@ from chat import (
     offers,
     params,
     planning,
+    references,
     tripwires,
 )
 from chat.doors.http.door import answer, door, json_object
@@ -92,10 +93,10 @@ def _context(principal: Principal, create: Create) -> tuple[Plan, list[dict[str,
     tenant, origin = principal.tenant.id, source.first.origin
     conversation = lookup.conversation(principal, create.conversation) if create.conversation else None
     parent = creation.parent_of(principal, create, conversation)
-    items = context.resolve_references(principal, create.input)
+    items = references.resolved(principal, create.input)
     if principal.tenant.armed_tripwires:
         tripwires.of_input(principal, create.input, create.request.get("instructions"), detail="API")
-    history = context.of_chain(tenant, parent.pk if parent else None, origin) + context.of_input(items, origin)
+    history = context.of_chain(tenant, parent.pk if parent else None, origin) + context.of_items(items, origin=origin)
     return source, context.answered(compaction.opened(tenant, history))
 
 
