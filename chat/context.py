@@ -198,6 +198,8 @@ def _as_upstream(body: dict[str, Any], upstream: dict[str, Any]) -> dict[str, An
         item["id"] = upstream["id"]
         if item["type"] == "mcp_approval_request":
             item[kinds.OUR_ID] = body["id"]
+        if item["type"] in kinds.NAMES_HELD and upstream.get("by"):
+            item[kinds.MAKER] = upstream["by"]
     elif not kinds.keeps_id(item):
         item.pop("id", None)  # our own name for it says nothing up there
     if upstream.get("encrypted_content"):

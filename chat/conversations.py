@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chat import context, creation, lookup, references, tripwires
+from chat import context, creation, inputs, lookup, references, tripwires
 from chat.envelope import body_of, with_status
 from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
@@ -119,7 +119,7 @@ def _append(principal: Principal, conversation: Conversation, added: list[dict[s
     free = Conversation.objects.filter(pk=conversation.pk, active__isnull=True)
     if not free.update(leaf=node, changed_at=timezone.now()):
         raise creation.busy(conversation)
-    return creation.store_input(node, resolved)
+    return inputs.stored(node, resolved)
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str]:

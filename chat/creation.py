@@ -11,8 +11,10 @@ from chat import (
     accounts,
     approvals,
     compaction,
+    comparison,
     context,
     inherited,
+    inputs,
     kinds,
     lookup,
     offers,
@@ -31,7 +33,6 @@ from chat.models.response import ENDED
 from chat.params import Create, function_names
 from chat.providers.routes import Plan
 from chat.turn import Caps, Offer, Turn, Unwritten
-from deny_web import ids
 from deny_web.prepared import Insert
 from tenants.access import Principal
 from tenants.budgets import Amount
@@ -39,7 +40,7 @@ from tenants.models import Tenant
 from vault.tripwires import armed
 
 _TITLE_LENGTH = 80
-_NEW_RESPONSE, _NEW_ITEMS = Insert(Response), Insert(Item)
+_NEW_RESPONSE = Insert(Response)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def create(
     continued = kept if kept is not None and create.previous_response_id == kept.response_id else None
     given = approvals.answers(create.input)
     offered = offers.asked(tenant, principal.api_key, create.request)
+    compared = comparison.asked(principal, create.request)
 
     def told(row: Response, rows: list[Item]) -> list[dict[str, Any]]:
         history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin, 1)
@@ -96,6 +98,7 @@ def create(
         raise
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
+    turn.compared = compared
     if turn.armed is not None:
         ids_of = {"response_id": row.id, "conversation_id": row.conversation_id or ""}
         tripwires.of_input(principal, create.input, create.request.get("instructions"), detail=door, **ids_of)
@@ -132,7 +135,7 @@ def _store(
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
-        return row, told(row, store_input(row, _input(principal, create, row, continued))), None
+        return row, told(row, inputs.stored(row, _input(principal, create, row, continued))), None
     with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
@@ -141,7 +144,7 @@ def _store(
         _set_request(row, create)
         _NEW_RESPONSE.one(row)
         first = inherited.store(row, continued.context, continued.origin) if continued and row.stored else 0
-        rows = store_input(row, rows, first)
+        rows = inputs.stored(row, rows, first)
         if given:
             asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
             approvals.settle(principal, row, given, asked)
@@ -279,25 +282,6 @@ def busy(conversation: Conversation) -> ApiError:
     if Response.objects.filter(pk=conversation.active_id, wait_reason=approvals.WAITS).exists():
         sentence = "This conversation waits for a decision on a tool call. Approve or deny it, or stop the answer."
     return ApiError(409, sentence, code="conversation_busy")
-
-
-def store_input(row: Response, items: list[Item], first: int = 0) -> list[Item]:
-    """Write a response's input items, each under an id; nothing is written for a response that is not stored."""
-    for position, one in enumerate(items, first):
-        one.tenant_id, one.response = row.tenant_id, row
-        one.direction, one.position = Item.Direction.INPUT, position
-        one.item_id = _item_id(one.body)
-        one.body = {**one.body, "id": one.item_id}
-    if row.stored:
-        _NEW_ITEMS.many(items)
-    return items
-
-
-def _item_id(item: dict[str, Any]) -> str:
-    given = item.get("id")
-    if isinstance(given, str) and 0 < len(given) <= 64:
-        return given
-    return ids.new("msg" if item["type"] == "message" else "item")
 
 
 def _title(items: list[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any, cast
 
-from chat import accounts, asking, calls, commits, context, faults, ledger, tripwires, usage, waiting
+from chat import accounts, asking, calls, commits, comparison, context, faults, ledger, tripwires, usage, waiting
 from chat.endings import Incomplete, Stopped, Suspended, UpstreamIncomplete
 from chat.envelope import cost_of, ending
 from chat.events.log import Fenced
@@ -140,6 +140,7 @@ def _body(turn: Turn) -> dict[str, Any]:
     body["model"] = turn.upstream.named(turn.envelope["model"])
     body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
+    comparison.put(turn.compared, turn.upstream.name, body)
     calls.put_tools(turn, body)
     tripwires.put_planted(turn, body)
     if body.get("max_output_tokens"):

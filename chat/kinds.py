@@ -51,7 +51,10 @@ _CALLS = frozenset(
     }
 )
 OUR_ID = "deny_web:id"  # on a foreign server's question, in a context: what the client calls it
-_CARRIES_TOOLS = frozenset({"tool_search_output", "additional_tools"})
+# Calls that name what lies under their upstream's key; in a context, each under the mark of the one that made it.
+NAMES_HELD = frozenset({"code_interpreter_call", "image_generation_call", "shell_call"})
+MAKER = "deny_web:maker"
+CARRIES_TOOLS = frozenset({"tool_search_output", "additional_tools"})
 
 
 def prefix(kind: str) -> str:
@@ -96,7 +99,7 @@ def functions_in(items: Iterable[Json]) -> set[str]:
     """The client's functions that a context brought in after its request: found by a search, or added on the way."""
     found: set[str] = set()
     for item in items:
-        if item["type"] in _CARRIES_TOOLS and isinstance(item.get("tools"), list):
+        if item["type"] in CARRIES_TOOLS and isinstance(item.get("tools"), list):
             tools = [tool for tool in item["tools"] if isinstance(tool, dict) and isinstance(tool.get("type"), str)]
             found.update(function_names(tools))
     return found

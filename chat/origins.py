@@ -1,9 +1,12 @@
 """Items that one upstream made and another one is told: without what only their maker understands.
 
-A reasoning item is sealed by its maker, and an item's id is the maker's name for it. Another upstream refuses both.
+A reasoning item is sealed by its maker, and ids of items, containers and pictures are the maker's names for them.
+Another upstream refuses these.
 """
 
 from typing import Any
+
+from chat import kinds
 
 MARK = "deny_web:upstream"  # on a sealed item that a client keeps: who can open it
 _OWN_TYPES = ("message", "function_call", "custom_tool_call")
@@ -16,8 +19,13 @@ def foreign(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def translated(item: dict[str, Any]) -> dict[str, Any] | None:
     """One item as any upstream takes it; None for one that says nothing elsewhere."""
-    if item["type"] == "reasoning" or (item["type"] == "compaction" and item.get("encrypted_content")):
+    kind = item["type"]
+    if kind == "reasoning" or (kind == "compaction" and item.get("encrypted_content")):
         return None
-    if "id" in item and item["type"] in _OWN_TYPES:
+    if kinds.MAKER in item:
+        if kind != "shell_call":
+            return None
+        return {key: value for key, value in item.items() if key != "environment"}  # its output needs the call
+    if "id" in item and kind in _OWN_TYPES:
         return {key: value for key, value in item.items() if key != "id"}
     return item

@@ -15,6 +15,7 @@ from chat import (
     accounts,
     approvals,
     compaction,
+    comparison,
     context,
     creation,
     engine,
@@ -155,6 +156,7 @@ def _rebuild(row: Response) -> Turn:
     history = compaction.opened(row.tenant_id, history)
     turn = creation.live_turn(row, row.tenant, source, history, offers.still(row))
     turn.request = tool_secrets.restored(row)
+    turn.compared = comparison.still(turn.request)
     turn.usage = row.usage
     turn.details = row.details or {}
     accounts.resumed(turn, row)

@@ -56,4 +56,6 @@ def _as_made(body: Json, found: Iterable[Item]) -> Item:
     made = [row for row in found if row.upstream and row.body["type"] == body["type"]]
     if not made:
         return Item(body=body, item_id=body.get("id") or "")
+    if body["type"] in kinds.NAMES_HELD:
+        body = made[-1].body  # whole: another container's id in it would pass for its maker's word
     return Item(body=body, item_id=made[-1].item_id, upstream=made[-1].upstream)

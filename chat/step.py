@@ -6,7 +6,7 @@ turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make e
 
 from typing import Any
 
-from chat import details, envelope, kinds, origins, params
+from chat import comparison, details, envelope, kinds, origins, params
 from chat.providers.errors import UpstreamCut, UpstreamMalformed, told
 from chat.turn import Turn
 from deny_web import ids
@@ -167,7 +167,9 @@ class Step:
         self.ended = True
         self.upstream_id = _id(response) or self.upstream_id
         self.usage = response.get("usage")
-        self.turn.details = details.merged(self.turn.details, envelope.details(response))
+        self.turn.details = details.merged(
+            self.turn.details, comparison.shown(self.turn.compared, envelope.details(response))
+        )
         if kind == "response.failed":
             raise told(response.get("error") or {})
         if kind == "response.incomplete":

@@ -13,6 +13,7 @@ from chat.providers.errors import ProviderError
 from chat.providers.upstream import Upstream
 
 if TYPE_CHECKING:
+    from chat.comparison import Compared
     from chat.step import Step
     from vault.tripwires.armed import Armed
 
@@ -84,6 +85,7 @@ class Turn:
     abandoned: set[int] = field(default_factory=set)
     committed: int = 0  # output items in the database
     step: int = 0
+    compared: "Compared | None" = None  # the response that its prompt cache is compared with
     asks: bool = False  # calls that a person decides may stand open from before
     unwritten: "Unwritten | None" = None
     last_step: "LastStep | None" = None

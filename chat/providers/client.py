@@ -153,7 +153,7 @@ async def count_tokens(upstream: Upstream, body: dict[str, Any]) -> int | None:
     shared.refuse_ids(upstream, body)
     one = credentials.asked_once(client(upstream).sdk)
     try:
-        return (await one.responses.input_tokens.count(extra_body=body)).input_tokens
+        return (await one.responses.input_tokens.count(extra_body=shared.unmarked(body))).input_tokens
     except (openai.OpenAIError, AttributeError, ValueError):
         return None
 

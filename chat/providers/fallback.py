@@ -27,7 +27,7 @@ async def opened(upstreams: tuple[Upstream, ...], body_for: Callable[[Upstream],
     for upstream in usable:
         last = upstream is usable[-1]
         body = await body_for(upstream)
-        batches = stream(upstream, body, MAX_RETRIES if last else _RETRIES_BEFORE_ANOTHER)
+        batches = stream(upstream, shared.unmarked(body), MAX_RETRIES if last else _RETRIES_BEFORE_ANOTHER)
         try:
             shared.refuse_ids(upstream, body)
             await anext(batches)  # the empty batch: its first event is here

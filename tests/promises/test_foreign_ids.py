@@ -38,6 +38,7 @@ REFERENCES: dict[str, dict[str, Any]] = {
     "conversation as an object": {"input": "hi", "conversation": {"id": "ID"}},
     "item_reference": {"input": [{"type": "item_reference", "id": "ID"}, {"role": "user", "content": "hi"}]},
     "items": {"items": [{"type": "item_reference", "id": "ID"}]},
+    "comparison": {"input": "hi", "prompt_cache_options": {"comparison_response_id": "ID"}},
     "streamed": {"input": "hi", "previous_response_id": "ID", "stream": True},
 }
 MESSAGES: dict[str, list[dict[str, Any]]] = {

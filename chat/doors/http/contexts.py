@@ -9,6 +9,7 @@ from starlette.responses import Response as HttpResponse
 from chat import (
     accounts,
     compaction,
+    comparison,
     context,
     creation,
     hosting,
@@ -72,6 +73,7 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     offered = await db.run(offers.asked, principal.tenant, principal.api_key, create.request)
     body = {**params.upstream_parameters(create.request), "input": history}
     body.pop("stream_options", None)  # it counts, and streams nothing
+    comparison.put(None, source.first.name, body)
     body["tools"] = narrowing.tools_up(body["tools"], offered)
     if "tool_choice" in body:
         body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
@@ -93,6 +95,7 @@ def _context(principal: Principal, create: Create) -> tuple[Plan, list[dict[str,
     tenant, origin = principal.tenant.id, source.first.origin
     conversation = lookup.conversation(principal, create.conversation) if create.conversation else None
     parent = creation.parent_of(principal, create, conversation)
+    comparison.asked(principal, create.request)
     items = references.resolved(principal, create.input)
     if principal.tenant.armed_tripwires:
         tripwires.of_input(principal, create.input, create.request.get("instructions"), detail="API")
