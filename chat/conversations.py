@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chat import context, creation, inputs, lookup, references, tripwires
+from chat import context, creation, inputs, lookup, references, tool_secrets, tripwires
 from chat.envelope import body_of, with_status
 from chat.errors import bad_request, not_found
 from chat.models import Conversation, Door, Item, Response, Status
@@ -80,7 +80,7 @@ def add_items(principal: Principal, conversation_id: str, body: dict[str, Any]) 
         raise bad_request("'items' holds what is to be added.", "items")
     with transaction.atomic():
         conversation = lookup.conversation(principal, conversation_id)
-        return [with_status(row.body) for row in _append(principal, conversation, added)]
+        return [with_status(tool_secrets.without_in(row.body)) for row in _append(principal, conversation, added)]
 
 
 def delete_item(principal: Principal, conversation_id: str, item_id: str) -> Conversation:

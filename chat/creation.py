@@ -141,7 +141,7 @@ def _store(
         row.conversation = conversation
         row.parent = None if from_root else parent_of(principal, create, conversation)
         rows = _input(principal, create, row, continued)
-        _set_request(row, create)
+        _set_request(row, create, rows)
         _NEW_RESPONSE.one(row)
         first = inherited.store(row, continued.context, continued.origin) if continued and row.stored else 0
         rows = inputs.stored(row, rows, first)
@@ -178,14 +178,16 @@ def _new_row(principal: Principal, create: Create, door: Door, host_id: str | No
     )
 
 
-def _set_request(row: Response, create: Create) -> None:
+def _set_request(row: Response, create: Create, rows: list[Item]) -> None:
     """What is stored of the request: without its tools' credentials, which only a successor will need."""
-    tools = create.request.get("tools")
     row.request = create.request if create.store else {}
-    if create.store and (shown := tool_secrets.without(tools)) is not tools:
+    if not create.store:
+        return
+    tools = create.request.get("tools")
+    if (shown := tool_secrets.without(tools)) is not tools:
         row.request = {**create.request, "tools": shown}
-        if row.door != Door.API:
-            row.sealed_request = tool_secrets.seal(row.tenant_id, row.pk, tools)
+    if row.door != Door.API:
+        row.sealed_request = tool_secrets.seal(row.tenant_id, row.pk, tools, [one.body for one in rows])
 
 
 def _before(row: Response, continued: Kept | None) -> list[dict[str, Any]]:

@@ -147,6 +147,7 @@ def _claim(response_id: str, host_id: str) -> Response | None:
 def _rebuild(row: Response) -> Turn:
     """The live turn from what is committed: finished steps, and calls whose outcome is not in their item yet."""
     rows = list(row.items.order_by("direction", "position"))
+    tool_secrets.restore_input(row, rows)
     outputs = [one for one in rows if one.direction == Item.Direction.OUTPUT]
     waiting = {one.item_id: one.position for one in outputs if _is_waiting(one)}
     source = planning.still(row)
