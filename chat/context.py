@@ -112,7 +112,7 @@ def answered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     items = _referring(items)
     if not any(str(item.get("call_id")).startswith(_ASKED) for item in items):
         return items
-    outputs = {item["call_id"]: item for item in items if item["type"] == "function_call_output"}
+    outputs = {item.get("call_id"): item for item in items if item["type"] == "function_call_output"}
     told: list[dict[str, Any]] = []
     owed: list[str] = []
     for item in items:
@@ -146,7 +146,8 @@ def check_outputs(items: list[dict[str, Any]], before: Callable[[], list[dict[st
     `before` is asked only where the input answers a call that is not in it. What an upstream has compacted may hold the
     call unseen.
     """
-    answers = [(index, item.get("call_id")) for index, item in enumerate(items) if item["type"] in _ANSWERS]
+    given = [(index, item.get("call_id")) for index, item in enumerate(items) if item["type"] in _ANSWERS]
+    answers = [(index, call_id) for index, call_id in given if call_id is not None]  # one of a tool that nobody called
     known = _call_ids(items) if answers else set()
     if known.issuperset(call_id for _, call_id in answers):
         return

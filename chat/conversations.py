@@ -66,8 +66,8 @@ def items(principal: Principal, conversation_id: str, include: Container[str] = 
 
 
 def item(principal: Principal, conversation_id: str, item_id: str) -> Item:
-    """Raises ApiError 404."""
-    for row in _rows(lookup.conversation(principal, conversation_id)):
+    """The newest under this id. Raises ApiError 404."""
+    for row in reversed(_rows(lookup.conversation(principal, conversation_id))):
         if row.item_id == item_id:
             return row
     raise not_found("Item")

@@ -136,7 +136,6 @@ def _are_strings(value: Any) -> bool:
 # What is acted on in an item of these types, and has to be a string.
 _STRINGS = {
     "function_call": ("call_id", "name", "arguments"),
-    "function_call_output": ("call_id",),
     "custom_tool_call": ("call_id",),
     "custom_tool_call_output": ("call_id",),
     "mcp_call": ("id", "name", "arguments"),
@@ -145,8 +144,15 @@ _STRINGS = {
 }
 
 
+def _untold(item: dict[str, Any]) -> str | None:
+    """What an item is that does not say: ``EasyInputMessage`` and ``ItemReference`` may leave their type out."""
+    if "role" in item:
+        return "message"
+    return "item_reference" if item.keys() - {"type"} == {"id"} else None
+
+
 def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
-    kind = item.get("type") or ("message" if "role" in item else None)
+    kind = item.get("type") or _untold(item)
     if not isinstance(kind, str):
         raise bad_request("Each input item needs a 'type'.", f"{param}.type")
     item = {**item, "type": kind}
@@ -161,6 +167,9 @@ def _item(item: dict[str, Any], param: str) -> dict[str, Any]:
     for name in _STRINGS.get(kind, ()):
         if not isinstance(item.get(name), str):
             raise bad_request(f"An item of this type needs '{name}', a string.", f"{param}.{name}")
+    if kind == "function_call_output" and not any(isinstance(item.get(name), str) for name in ("call_id", "name")):
+        # OpenAI's types let both out; an output that says neither is a slip, and better named here.
+        raise bad_request("An output needs the 'call_id' of its call, or the 'name' of its tool.", f"{param}.call_id")
     for name in ("id", "call_id", "approval_request_id"):
         if not isinstance(item.get(name), str | None):
             raise bad_request(f"'{name}' must be a string.", f"{param}.{name}")

@@ -188,3 +188,10 @@ def test_a_question_that_nobody_answered_goes_up_as_denied(cast):
 def test_a_context_without_questions_is_left_as_it_is():
     items = [user_says("x"), {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}]
     assert context.answered(items) is items
+
+
+def test_an_output_of_a_tool_that_nobody_called_goes_up_as_it_came():
+    output = {"type": "function_call_output", "name": "f", "output": "x"}
+    context.check_outputs([output, {**output, "call_id": None}], list)
+    asked = {"type": "function_call", "call_id": "mcpr_1", "name": "f", "arguments": "{}"}
+    assert context.answered([asked, output])[:2] == [asked, output]

@@ -44,6 +44,13 @@ def test_functions_in_a_namespace_belong_to_the_client_too():
     assert params.parse({"tools": tools}).client_functions == {"inner"}
 
 
+def test_what_the_sdk_s_types_let_out_may_be_left_out():
+    bare = [{"id": "msg_1"}, {"id": "msg_1", "type": None}]
+    assert params.input_items(bare) == [{"id": "msg_1", "type": "item_reference"}] * 2
+    output = {"type": "function_call_output", "name": "f", "output": "x"}
+    assert params.input_items([output, {**output, "call_id": None}]) == [output, {**output, "call_id": None}]
+
+
 def test_unknown_parameters_go_up_untouched_and_ours_do_not():
     create = params.parse({"input": "x", "future": {"a": 1}, "store": False, "deny_web:conversation": "new"})
     assert params.upstream_parameters(create.request) == {"future": {"a": 1}, "tools": []}
@@ -55,6 +62,10 @@ def test_unknown_parameters_go_up_untouched_and_ours_do_not():
         ({"input": 3}, "input"),
         ({"input": [1]}, "input"),
         ({"input": [{}]}, "input[0].type"),
+        ({"input": [{"id": "msg_1", "output": "x"}]}, "input[0].type"),
+        ({"input": [{"id": 7}]}, "input[0].id"),
+        ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
+        ({"input": [{"type": "function_call_output", "call_id": 7, "name": "f"}]}, "input[0].call_id"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
         ({"input": [{"role": "user"}]}, "input[0].content"),
         ({"stream": "yes"}, "stream"),

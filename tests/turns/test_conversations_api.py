@@ -1,6 +1,7 @@
 """Conversations, compaction and token counts over /v1, with the real SDK."""
 
 import base64
+import itertools
 
 import pytest
 from openai import APIStatusError, BadRequestError, NotFoundError
@@ -35,6 +36,19 @@ def test_a_conversation_collects_what_is_added_and_what_is_answered(workspace: W
     assert said(newest.data) == ["another", "two"]
     assert newest.has_more
     assert said(newest.get_next_page().data) == ["between", "an answer"]
+
+
+def test_ids_that_a_client_gives_twice_are_read_to_the_end(workspace: Workspace, upstream):
+    upstream.queue(text("an answer"))
+    client = workspace.client()
+    twice = [{**message("one"), "id": "msg_mine"}, {**message("two"), "id": "msg_mine"}]
+    made = client.conversations.create(items=twice)
+    client.conversations.items.create(made.id, items=twice)
+    response = client.responses.create(model="m", input=[*twice, {"id": "msg_mine"}], conversation=made.id)
+    listed = itertools.islice(client.conversations.items.list(made.id, limit=1, order="asc"), 20)
+    assert said(listed) == ["one", "two", "one", "two", "one", "two", "one", "an answer"]
+    given = itertools.islice(client.responses.input_items.list(response.id, limit=1, order="asc"), 20)
+    assert said(given) == ["one", "two", "one"]
 
 
 def test_items_can_be_read_and_deleted_one_by_one(workspace: Workspace, upstream):

@@ -135,7 +135,7 @@ def page(bodies: list[dict[str, Any]], query: dict[str, str], *, order: str = "d
         places = [place for place, body in enumerate(bodies) if body["id"] == after]
         if not places:
             raise bad_request("'after' names no item of this list.", "after")
-        bodies = bodies[places[0] + 1 :]
+        bodies = bodies[places[-1] + 1 :]  # the last: behind the first of two, a reader would go round for ever
     shown = bodies[:limit]
     return {
         "object": "list",
