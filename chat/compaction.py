@@ -1,11 +1,13 @@
 """Compaction: a long chain told again as its user messages and one sealed summary.
 
-The summary is written by the tenant's own model and sealed under a server key for that tenant, since the item travels
-through the client and comes back as input: what comes back must be what was made here, and for this tenant.
+The summary is written by the tenant's own model and sealed for that tenant, since the item travels through the client
+and comes back as input: what comes back must be what was made here, and for this tenant.
+
+    token = "dw2." ‖ base64url of `vault.compaction_keys`
+    token = "dw1." ‖ base64url of `vault.sealed_fields`: of before; opens as long as its server key is here
 """
 
 import base64
-import binascii
 import contextlib
 import uuid
 from collections.abc import Mapping
@@ -18,11 +20,11 @@ from chat.providers.errors import UpstreamCut
 from chat.providers.routes import Plan
 from chat.providers.upstream import Upstream
 from deny_web import ids
-from vault import sealed_fields
+from vault import compaction_keys, sealed_fields
 from vault.errors import Damaged
 
-_OURS = "dw1."
-_PURPOSE = "compaction"
+OLD, NEW = "dw1.", "dw2."
+_PURPOSE = "compaction"  # of the old form
 _INSTRUCTIONS = (
     "Summarise the conversation so far for an assistant that will go on with it and sees nothing else of it. "
     "Keep facts, names, ids, numbers, decisions, open questions and the results of tools; leave out greetings. "
@@ -43,9 +45,8 @@ async def compact(
     `more`: what else the request asks of the upstream.
     """
     summary, usage = await _summary(plan, history, instructions, longest, more or {})
-    sealed = sealed_fields.seal(_PURPOSE, tenant_id, summary.encode())
     said = [_message(item) for item in history if item["type"] == "message" and item.get("role") == "user"]
-    token = _OURS + base64.urlsafe_b64encode(sealed).decode()
+    token = sealed(tenant_id, summary.encode())
     return [*said, {"type": "compaction", "id": ids.new("cmp"), "encrypted_content": token}], usage
 
 
@@ -54,14 +55,29 @@ def opened(tenant_id: uuid.UUID, items: list[dict[str, Any]]) -> list[dict[str, 
     return [_open(tenant_id, item) if item["type"] == "compaction" else item for item in items]
 
 
+def sealed(tenant_id: uuid.UUID, summary: bytes) -> str:
+    """A token that `unsealed` opens for this tenant."""
+    return NEW + base64.urlsafe_b64encode(compaction_keys.seal(tenant_id, summary)).decode()
+
+
+def unsealed(tenant_id: uuid.UUID, token: str) -> bytes:
+    """The summary in a token of ours. Raises Damaged."""
+    try:
+        stored = base64.urlsafe_b64decode(token[len(NEW) :])
+    except ValueError:
+        raise Damaged from None
+    if token.startswith(OLD):
+        return sealed_fields.open(_PURPOSE, tenant_id, stored)
+    return compaction_keys.open(tenant_id, stored)
+
+
 def _open(tenant_id: uuid.UUID, item: dict[str, Any]) -> dict[str, Any]:
     token = item.get("encrypted_content")
-    if not isinstance(token, str) or not token.startswith(_OURS):
+    if not isinstance(token, str) or not token.startswith((OLD, NEW)):
         return item  # an upstream's own
     try:
-        sealed = base64.urlsafe_b64decode(token.removeprefix(_OURS))
-        summary = sealed_fields.open(_PURPOSE, tenant_id, sealed).decode()
-    except (Damaged, binascii.Error, UnicodeDecodeError):
+        summary = unsealed(tenant_id, token).decode()
+    except (Damaged, UnicodeDecodeError):
         raise bad_request("This compaction item was not made here.", "input", "invalid_encrypted_content") from None
     text = f"Summary of the conversation so far:\n{summary}"
     return {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": text}]}

@@ -9,6 +9,7 @@ from channels.layers import get_channel_layer
 from chat import key_rotation, offers, tool_secrets
 from chat.demo import seed
 from chat.models import Provider, Response, RouteTable, Tool, ToolVersion
+from chat.old_compactions import OldCompactions
 from chat.pages import conversation, models, tool_start, tools
 from deny_web import loop, recent
 from tenants import console, key_tools, onboarding
@@ -30,6 +31,7 @@ def register() -> None:
     rewrap.register_field(Provider, "sealed_key", lambda _: "provider")
     rewrap.register_field(Provider, "sealed_headers", lambda _: "provider-headers")
     rewrap.register_field(Response, "sealed_request", lambda row: tool_secrets.purpose(row.pk))
+    rewrap.register_elsewhere("compactions", OldCompactions())
     rotation.register(key_rotation.Rotator())
     onboarding.register_landing(conversation.newest_url)
     console.register(Section("models", "Models", "Vault", "cpu", "models", Act.MODELS_WRITE, 130))

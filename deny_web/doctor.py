@@ -76,6 +76,7 @@ def keys() -> Iterator[Finding]:
     """The server keys and the signing key: there, readable, private."""
     yield _key("server keys", "DENY_WEB_SERVER_KEYS", settings.DATA_DIR / "server_keys")
     yield _key("signing key", "DJANGO_SECRET_KEY", settings.DATA_DIR / "django_secret_key")
+    yield from _retired_keys()
 
 
 def _key(subject: str, name: str, path: Path) -> Finding:
@@ -92,6 +93,19 @@ def _key(subject: str, name: str, path: Path) -> Finding:
             return Finding(subject, State.WRONG, str(error.code).removeprefix("deny_web: "), "see docs/operations.md")
     where = f"set in {name}" if env.text(name) else f"in {path}; keep a copy, apart from the database's"
     return Finding(subject, State.GOOD, where)
+
+
+def _retired_keys() -> Iterator[Finding]:
+    """What outlives retired server keys, where it cannot be used: a running process goes on without it."""
+    from vault import audit_keys, compaction_keys
+    from vault.tripwires import keys as tripwire_keys
+
+    for kept in (audit_keys, tripwire_keys, compaction_keys):
+        try:
+            kept.check()
+        except env.BadEnvironment as error:
+            text = str(error.code).removeprefix("deny_web: ")
+            yield Finding("retired keys", State.WRONG, text, "until then, what lies under them counts as lost")
 
 
 def database() -> Iterator[Finding]:

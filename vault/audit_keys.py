@@ -18,6 +18,7 @@ _KEYS = DerivedKeys(
 )
 audit_key = _KEYS.by_id
 keep = _KEYS.keep
+check = _KEYS.check
 
 
 def current() -> ServerKey:

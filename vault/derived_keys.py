@@ -7,15 +7,19 @@ before a server key is retired, what was derived from it for hashing goes to a f
 """
 
 import base64
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
 from django.conf import settings
 
+from deny_web import env
 from vault import server_keys
 from vault.errors import UnknownServerKey
 from vault.sealing import derive
 from vault.server_keys import ServerKey
+
+_log = logging.getLogger(__name__)
 
 
 class DerivedKeys:
@@ -25,12 +29,13 @@ class DerivedKeys:
         self._info = info
         self._file = file
         self._heading = heading
+        self._said = ""
 
     def by_id(self, key_id: int) -> bytes:
         """The key that comes from the server key of this number, retired or not.
 
         Raises:
-            UnknownServerKey: neither is here; also a LookupError.
+            UnknownServerKey: neither is here, or the file cannot be used; also a LookupError.
         """
         try:
             return self._derived(server_keys.by_id(key_id))
@@ -45,20 +50,47 @@ class DerivedKeys:
         return {key.id for key in (*server_keys.all(), *self._retired())}
 
     def keep(self, key_ids: Collection[int]) -> None:
-        """Write down the keys of these server keys, which are about to go. Once more does no harm."""
-        known = {key.id for key in self._retired()}
+        """Write down the keys of these server keys, which are about to go. Once more does no harm.
+
+        Raises:
+            BadEnvironment: what is written down already cannot be read; it is not written over.
+        """
+        retired = self._read()
+        known = {key.id for key in retired}
         new = [server_keys.by_id(key_id) for key_id in key_ids if key_id not in known]
         if new:
             lines = [f"{key.id}:{base64.b64encode(self._derived(key)).decode()}" for key in new]
-            before = [f"{key.id}:{base64.b64encode(key.secret).decode()}" for key in self._retired()]
+            before = [f"{key.id}:{base64.b64encode(key.secret).decode()}" for key in retired]
             server_keys.write(self._path(), "\n".join([self._heading, *lines, *before]) + "\n")
+
+    def check(self) -> None:
+        """Raises BadEnvironment where the file is there and cannot be used."""
+        self._read()
 
     def _derived(self, key: ServerKey) -> bytes:
         return bytes(derive(key.secret, salt=None, info=self._info))
 
     def _retired(self) -> tuple[ServerKey, ...]:
+        try:
+            found, wrong = self._read(), ""
+        except env.BadEnvironment as error:
+            # It ends the process where nobody catches it, and none of the threads that ask here stand at a start. Only
+            # what lies under these keys is lost meanwhile, and mended with the file.
+            found, wrong = (), str(error)
+        if wrong and wrong != self._said:
+            _log.error("The keys of retired server keys cannot be used. %s", wrong)
+        self._said = wrong
+        return found
+
+    def _read(self) -> tuple[ServerKey, ...]:
         path = self._path()
-        return server_keys.parse(server_keys.read(path), source=str(path)) if path.exists() else ()
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return ()
+        except OSError:
+            pass  # there, as far as anybody can tell: `read` says what is wrong with it
+        return server_keys.parse(server_keys.read(path), source=str(path))
 
     def _path(self) -> Path:
         return Path(settings.DATA_DIR) / self._file

@@ -1,8 +1,9 @@
 """Sealing everything afresh under the current server key, while the app runs.
 
-Every column that lies under a server key is registered, with how its rows are opened and sealed. A row is read, sealed
-afresh and written over the very bytes that were read, and no others: whatever somebody wrote meanwhile stays. Slots,
-versions and times are as before, so no act, no lease and no change of passwords notices.
+Every column that lies under a server key is registered, with how its rows are opened and sealed, and what lies under
+one elsewhere, with who looks after it. A row is read, sealed afresh and written over the very bytes that were read, and
+no others: whatever somebody wrote meanwhile stays. Slots, versions and times are as before, so no act, no lease and no
+change of passwords notices.
 
 Nothing is kept about how far it came: what is not under the current key is still to do. So it goes on after a kill at
 any point, and it is done when nothing is left.
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import redis
@@ -69,6 +70,17 @@ class Result:
     damaged: int
 
 
+class Elsewhere(Protocol):
+    """What lies under server keys in no column of its own, such as a token within an item."""
+
+    def run(self) -> int:
+        """Seal it afresh where it still opens; answers how much of it."""
+
+    def used(self) -> Counter[int]:
+        """How much of it lies under each server key, by its number."""
+
+
+_elsewhere: dict[str, Elsewhere] = {}
 _columns: dict[tuple[type[models.Model], str], Column] = {}
 
 
@@ -91,6 +103,11 @@ def register_rows(model: type[models.Model], tenant: str, row_id: Callable[[Any]
         return outer.seal(outer.open_row(row.sealed, vault_id, row_id(row)), vault_id, row_id(row))
 
     _columns[model, "sealed"] = Column(model, "sealed", reseal, f"{tenant}__vault_header")
+
+
+def register_elsewhere(name: str, one: Elsewhere) -> None:
+    """Called from an app's `AppConfig.ready`."""
+    _elsewhere[name] = one
 
 
 def columns() -> tuple[Column, ...]:
@@ -123,25 +140,28 @@ def run(told: Told | None = None) -> Result:
             done, damaged, seen = done + ended.done, damaged + ended.damaged, seen + len(chunk)
             if told:
                 told(min(seen, total), total)
+    done += sum(one.run() for one in _elsewhere.values())
     _leases()
     scrub.journal()
     return Result(done, damaged)
 
 
 def used() -> Counter[int]:
-    """How many rows and leases lie under each server key, by its number.
+    """How many rows, leases and the like lie under each server key, by its number.
 
     Raises:
         Unavailable: Valkey does not answer.
     """
-    found = Counter(_key_id(column.stored(row)) for column in columns() for chunk in column.chunks() for row in chunk)
-    return found + Counter(_key_id(stored) for _, stored in _stored_leases())
+    found = Counter(key_id(column.stored(row)) for column in columns() for chunk in column.chunks() for row in chunk)
+    for one in _elsewhere.values():
+        found += one.used()
+    return found + Counter(key_id(stored) for _, stored in _stored_leases())
 
 
 def _chunk(column: Column, chunk: list[Any]) -> Result:
     current, fresh, damaged = server_keys.current().id, [], 0
     for row in chunk:
-        if _key_id(column.stored(row)) == current:
+        if key_id(column.stored(row)) == current:
             continue
         try:
             fresh.append((row, column.reseal(row)))
@@ -160,7 +180,7 @@ def _leases() -> None:
     current = server_keys.current().id
     for name, stored in _stored_leases():
         tenant_id, lease = UUID(name.removeprefix(_LEASES)), lease_format.parse(stored)
-        owner = lease_format.open_stored(stored, tenant_id) if lease and _key_id(stored) != current else None
+        owner = lease_format.open_stored(stored, tenant_id) if lease and key_id(stored) != current else None
         if lease and owner:
             with _valkey() as client:
                 client.eval(_SWAP, 1, name, stored, lease_format.seal(lease, tenant_id, owner))
@@ -185,5 +205,6 @@ class _valkey:
             raise Unavailable from None
 
 
-def _key_id(stored: bytes) -> int:
+def key_id(stored: bytes) -> int:
+    """The number of the server key that something was sealed under."""
     return int(_KEY_ID.unpack_from(stored)[0]) if len(stored) >= _KEY_ID.size else 0

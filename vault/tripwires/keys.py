@@ -22,6 +22,7 @@ _KEYS = DerivedKeys(
     heading="# deny_web tripwire keys of retired server keys. What was armed under one is told by it alone.",
 )
 keep = _KEYS.keep
+check = _KEYS.check
 known_ids = _KEYS.ids
 
 

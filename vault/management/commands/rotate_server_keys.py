@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from deny_web.env import BadEnvironment
-from vault import audit_keys, rewrap, server_keys
+from vault import audit_keys, compaction_keys, rewrap, server_keys
 from vault.errors import VaultError
 from vault.tripwires import keys as tripwire_keys
 
@@ -89,9 +89,9 @@ class Command(BaseCommand):
             time.sleep(wait)
             self._seal_afresh()
         unused = old - set(rewrap.used())
-        # First these, then that: cut off in between, the chain still verifies and nothing is disarmed.
-        audit_keys.keep(unused)
-        tripwire_keys.keep(unused)
+        # First these, then that: cut off in between, the chain still verifies, nothing is disarmed, summaries open.
+        for kept in (audit_keys, tripwire_keys, compaction_keys):
+            kept.keep(unused)
         names = ", ".join(str(key_id) for key_id in sorted(unused)) or "none"
         if server_keys.file() is None:
             self.stderr.write(f"Nothing uses these keys; take them out of {server_keys.NAME}: {names}.")
