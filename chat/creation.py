@@ -37,6 +37,7 @@ from deny_web.prepared import Insert
 from tenants.access import Principal
 from tenants.budgets import Amount
 from tenants.models import Tenant
+from vault.models import Honeytoken
 from vault.tripwires import armed
 
 _TITLE_LENGTH = 80
@@ -84,13 +85,14 @@ def create(
     given = approvals.answers(create.input)
     offered = offers.asked(tenant, principal.api_key, create.request)
     compared = comparison.asked(principal, create.request)
+    seen = tripwires.in_input(principal, create.input, create.request.get("instructions"))
 
     def told(row: Response, rows: list[Item]) -> list[dict[str, Any]]:
         history = _kept(continued, origin) if continued else context.of_chain(tenant.id, row.parent_id, origin, 1)
         return compaction.opened(tenant.id, history + context.of_items(rows, origin=origin))
 
     try:
-        row, history, reserved = _store(principal, create, door, host_id, source.model, continued, given, told)
+        row, history, reserved = _store(principal, create, door, host_id, source.model, continued, given, seen, told)
     except IntegrityError:
         # Two sends of the same token at once: the other one won.
         if create.token and (known := _existing(principal, create.token, door)):
@@ -99,9 +101,6 @@ def create(
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
     turn.compared = compared
-    if turn.armed is not None:
-        ids_of = {"response_id": row.id, "conversation_id": row.conversation_id or ""}
-        tripwires.of_input(principal, create.input, create.request.get("instructions"), detail=door, **ids_of)
     turn.account.reserved = reserved
     if continued:
         turn.envelope["previous_response_id"] = create.previous_response_id
@@ -123,19 +122,23 @@ def _store(
     model: str,
     continued: Kept | None,
     given: list[Answer],
+    seen: list[Honeytoken],
     told: Callable[[Response, list[Item]], list[dict[str, Any]]],
 ) -> tuple[Response, list[dict[str, Any]], Amount | None]:
     """The response's row, written with its input's in one transaction unless nothing is to be stored, and its context.
 
-    The decisions that its input gives are made in the same transaction, and the decided calls become its own. So is
-    what it reserves of budgets, the third value. The context is `told` in it too: what is refused there leaves no row
-    behind that its host does not know, and that would stay in progress for good.
+    The decisions that its input gives are made in the same transaction, and the decided calls become its own. So are
+    the alerts of the honeytokens `seen` in it, and what it reserves of budgets, the third value. The context is `told`
+    in it too: what is refused there leaves no row behind that its host does not know, and that would stay in progress
+    for good.
     """
     row = _new_row(principal, create, door, host_id, model)
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
         row.parent = None if from_root else parent_of(principal, create)
-        return row, told(row, inputs.stored(row, _input(principal, create, row, continued))), None
+        rows = _input(principal, create, row, continued)
+        tripwires.report_input(seen, principal, row)
+        return row, told(row, inputs.stored(row, rows)), None
     with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
@@ -148,6 +151,8 @@ def _store(
         if given:
             asked = context.asked_ids(_before(row, continued) + context.of_items(rows))
             approvals.settle(principal, row, given, asked)
+        # Before the conversation is locked: whoever holds that lock must not wait for the workspace's, nor the reverse.
+        tripwires.report_input(seen, principal, row)
         if conversation is not None:
             _activate(conversation, row)
         row.request = create.request
