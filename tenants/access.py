@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from tenants import api_keys, sessions
+from tenants import api_keys, sessions, sources
 from tenants.models import ApiKey, Membership, Role, Tenant, User
 
 
@@ -99,11 +99,12 @@ def for_session(user: User | AnonymousUser, slug: str, act: Act) -> Principal:
     return _allow(Principal(membership.tenant, Role(membership.role), user), act)
 
 
-_on_unknown_key: list[Callable[[str], None]] = []
+_on_unknown_key: list[Callable[[str, str], None]] = []
 
 
-def on_unknown_key(hook: Callable[[str], None]) -> None:
-    """Run `hook` with each Authorization header that opens nothing; called from an app's `AppConfig.ready`.
+def on_unknown_key(hook: Callable[[str, str], None]) -> None:
+    """Run `hook` with each Authorization header that opens nothing, and where it came from (`tenants.sources`, empty
+    where the caller does not know); called from an app's `AppConfig.ready`.
 
     The answer to the caller does not depend on what it finds.
     """
@@ -111,8 +112,10 @@ def on_unknown_key(hook: Callable[[str], None]) -> None:
         _on_unknown_key.append(hook)
 
 
-def for_bearer(header_value: str | bytes | None, act: Act) -> Principal:
+def for_bearer(header_value: str | bytes | None, act: Act, scope: sessions.Scope | None = None) -> Principal:
     """The holder of an API key: `header_value` is the whole Authorization header. One query.
+
+    `scope` is the request's, for whoever looks into keys that open nothing.
 
     The key acts with the lower of its own role and its maker's present one, and dies with the maker's membership.
 
@@ -124,7 +127,7 @@ def for_bearer(header_value: str | bytes | None, act: Act) -> Principal:
     if found is None:
         text = header_value.decode("latin-1") if isinstance(header_value, bytes) else header_value
         for hook in _on_unknown_key if text else ():
-            hook(text or "")
+            hook(text or "", sources.of(scope))
         raise Unauthenticated
     key, creator_role = found
     role = min(Role(key.role), creator_role, key=rank)
@@ -164,7 +167,7 @@ def for_socket(scope: sessions.Scope, act: Act) -> Principal:
     slug = sessions.query(scope, "tenant")
     header = sessions.header(scope, b"authorization")
     if header is not None:
-        principal = for_bearer(header, act)
+        principal = for_bearer(header, act, scope)
         if slug and slug != principal.tenant.slug:
             raise Http404
         return principal

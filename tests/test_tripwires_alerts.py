@@ -40,8 +40,11 @@ def api(settings) -> Iterator[ToolApi]:
         yield api
 
 
-def look(trap: Trap, text: str = VALUE, who: Who | None = None, place: Place = Place.MESSAGE) -> None:
-    sightings.look(trap.tenant, [text], who or Who.of(trap.cast.principal(trap.cast.bob)), Where(place, "", "resp_1"))
+def look(
+    trap: Trap, text: str = VALUE, who: Who | None = None, place: Place = Place.MESSAGE, detail: str = "", **more: Any
+) -> None:
+    where = Where(place, detail, "resp_1", **more)
+    sightings.look(trap.tenant, [text], who or Who.of(trap.cast.principal(trap.cast.bob)), where)
 
 
 def test_alert_is_in_the_trail_and_chained(trap: Trap) -> None:
@@ -71,6 +74,38 @@ def test_alert_is_mailed_to_owners_and_admins_once(trap: Trap) -> None:
     text = mail.outbox[0].body
     assert all(word in text for word in ("bait", "bob@example.com", "Chat message", "resp_1", "/console/tripwires/"))
     assert VALUE not in text
+
+
+SCOPE = {"type": "http", "method": "GET", "path": "/v1/models", "client": ("203.0.113.7", 4711)}
+
+
+def test_api_key_s_alert_tells_address_and_route_everywhere(trap: Trap, client: Any, settings) -> None:
+    """They are the only lead."""
+    settings.TOOL_ALLOWED_HOSTS = ["127.0.0.1:9"]
+    endpoints.create("ci", "http://127.0.0.1:9/", [sightings.EVENT], acting=trap.cast.owner)
+    socket = {
+        "type": "websocket",
+        "path": "/v1/responses",
+        "client": ("2001:db8::1", 1),
+        "headers": [(b"authorization", f"Bearer {VALUE}".encode())],
+    }
+    with pytest.raises(access.Unauthenticated):
+        access.for_bearer(f"Bearer {VALUE}", Act.CHAT, SCOPE)
+    wait_for(trap, 1)
+    with pytest.raises(access.Unauthenticated):
+        access.for_socket(socket, Act.READ)
+    rows = wait_for(trap, 2)
+    told = ["203.0.113.7, GET /v1/models", "2001:db8::1, socket /v1/responses"]
+    assert [row.detail for row in rows] == told
+    trail = AuditRow.objects.filter(verb="tripwire.sighted").order_by("n")
+    assert [row.detail["detail"] for row in trail] == told
+    hooks = WebhookDelivery.objects.order_by("pk")
+    assert sorted(json.loads(one.body)["data"]["detail"] for one in hooks) == sorted(told)
+    telling.tell(rows[0].pk)
+    assert told[0] in mail.outbox[0].body
+    client.force_login(trap.cast.alice)
+    page = client.get("/t/acme/console/tripwires/").content.decode()
+    assert all(one in page for one in told)
 
 
 def test_one_who_left_gets_no_mail(trap: Trap) -> None:
@@ -115,6 +150,51 @@ def test_another_place_or_person_or_time_is_another_alert(trap: Trap) -> None:
     Sighting.objects.update(first_at=timezone.now() - sightings.AGAIN)
     look(trap)
     assert len(trap.raised()) == 4
+
+
+def test_another_tool_or_conversation_is_another_alert(trap: Trap) -> None:
+    """Each has its audit row: what a thief tried next is what one wants to know."""
+    for detail, conversation in (("mail", "conv_1"), ("mail", "conv_2"), ("shell", "conv_2"), ("shell", "conv_2")):
+        look(trap, place=Place.ARGUMENT, detail=detail, conversation_id=conversation)
+    assert [(row.detail, row.conversation_id, row.count) for row in trap.raised()] == [
+        ("mail", "conv_1", 1), ("mail", "conv_2", 1), ("shell", "conv_2", 2)
+    ]  # fmt: skip
+    rows = AuditRow.objects.filter(verb="tripwire.sighted").order_by("n")
+    assert [row.detail["detail"] for row in rows] == ["mail", "mail", "shell"]
+
+
+def test_alert_that_is_counted_up_says_that_a_call_was_refused(trap: Trap) -> None:
+    for stopped in (False, True, False):
+        look(trap, place=Place.ARGUMENT, detail="mail", stopped=stopped)
+    assert [(row.stopped, row.count) for row in trap.raised()] == [(True, 3)]
+
+
+def test_flood_of_different_details_makes_few_alerts_and_says_so(trap: Trap, client: Any) -> None:
+    for n in range(2 * sightings.APART):
+        look(trap, place=Place.ARGUMENT, detail=f"tool_{n}", conversation_id=f"conv_{n}", stopped=n > 30)
+    look(trap, place=Place.ARGUMENT, detail="tool_0", conversation_id="conv_0")  # which has an alert of its own
+    *apart, merged = trap.raised()
+    assert [row.count for row in apart] == [2] + [1] * (sightings.APART - 1)
+    assert (merged.count, merged.detail, merged.conversation_id) == (sightings.APART, Sighting.MERGED, "")
+    assert merged.stopped
+    assert AuditRow.objects.filter(verb="tripwire.sighted").count() == sightings.APART + 1
+    client.force_login(trap.cast.alice)
+    assert f"Tool argument: {Sighting.MERGED}" in client.get("/t/acme/console/tripwires/").content.decode()
+
+
+def test_flood_in_one_place_hides_no_other_place_or_person(trap: Trap) -> None:
+    for n in range(sightings.APART + 2):
+        look(trap, place=Place.API_KEY, detail=f"203.0.113.{n}, GET /v1/models")
+    look(trap, place=Place.ARGUMENT, detail="mail")
+    look(trap, place=Place.API_KEY, detail="198.51.100.1, GET /v1/models", who=Who("somebody else"))
+    assert [row.detail for row in trap.raised()[-2:]] == ["mail", "198.51.100.1, GET /v1/models"]
+
+
+def test_acknowledging_lets_no_flood_through(trap: Trap) -> None:
+    for n in range(2 * sightings.APART):
+        look(trap, detail=f"tool_{n}")
+        Sighting.objects.exclude(detail=Sighting.MERGED).update(acknowledged_at=timezone.now())
+    assert len(trap.raised()) == sightings.APART + 1
 
 
 def test_acknowledged_alert_counts_nothing_up(trap: Trap) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from openai import InternalServerError
 
 from tests import tool_api
 from tests.denysh_cast import call
@@ -175,6 +176,24 @@ def test_hook_calls_a_tool_through_the_ledger(
     assert alerts(workspace, "hooked")[0]["place"] == "message"
 
 
+@pytest.mark.parametrize("store", [True, False])
+def test_message_is_not_accepted_without_its_alert(
+    workspace: Workspace, upstream: Any, console: Console, store: bool
+) -> None:
+    name = f"no alert, {'stored' if store else 'not stored'}"
+    bait = make(console, name)
+    client = workspace.client()
+    with database.refusing(workspace.app, "tenants_auditrow", "NEW.verb = 'tripwire.sighted'"):
+        with pytest.raises(InternalServerError):
+            client.responses.create(model="m", input=f"I found {bait}", store=store)
+        assert database.still_open(workspace.app) == {}
+    assert upstream.bodies() == []
+    assert alerts(workspace, name) == []
+    upstream.queue(text("I see."))
+    assert client.responses.create(model="m", input=f"I found {bait}", store=store).status == "completed"
+    assert [one["place"] for one in alerts(workspace, name)] == ["message"]
+
+
 def test_bait_at_our_own_doors(workspace: Workspace, console: Console) -> None:
     bait = make(console, "at the doors")
 
@@ -190,7 +209,9 @@ def test_bait_at_our_own_doors(workspace: Workspace, console: Console) -> None:
 
     for path in ("/v1/models", "/api/vault/list"):
         assert raw(bait, path) == raw(bait[::-1] + "x", path)
-    wait_for(lambda: len(alerts(workspace, "at the doors")) == 1, 30, "no alert")
+    wait_for(lambda: len(alerts(workspace, "at the doors")) == 2, 30, "no alerts")
+    told = sorted(one["detail"] for one in alerts(workspace, "at the doors"))
+    assert told == ["127.0.0.1, GET /api/vault/list", "127.0.0.1, GET /v1/models"]
     passwords = {"message": "hello", "password1": bait, "password2": "another"}
     assert call(workspace, "POST", "/encrypt", passwords).status == 200
     assert {one["place"] for one in alerts(workspace, "at the doors")} == {"api_key", "denysh"}

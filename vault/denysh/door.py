@@ -53,7 +53,7 @@ def door(act: Act, kind: Kind) -> Callable[[Handler], Endpoint]:
     def wrap(handler: Handler) -> Endpoint:
         async def handle(request: Request) -> Response:
             try:
-                principal = await db.run(_admit, request.headers.getlist("authorization"), act, kind)
+                principal = await db.run(_admit, request, act, kind)
                 request.state.principal, request.state.route = principal, handler.__name__.replace("_", " ")
                 await look(request, [request.url.path, request.url.query])
                 return await handler(request, principal)
@@ -75,10 +75,11 @@ def door(act: Act, kind: Kind) -> Callable[[Handler], Endpoint]:
     return wrap
 
 
-def _admit(headers: list[str], act: Act, kind: Kind) -> Principal:
+def _admit(request: Request, act: Act, kind: Kind) -> Principal:
+    headers = request.headers.getlist("authorization")
     try:
         # One header: two would let a proxy check one key and this server another.
-        principal = access.for_bearer(headers[0] if len(headers) == 1 else None, act)
+        principal = access.for_bearer(headers[0] if len(headers) == 1 else None, act, request.scope)
     except access.Unauthenticated:
         raise Refusal(
             401, "Invalid API key. Send it as 'Authorization: Bearer KEY'.", {"www-authenticate": "Bearer"}

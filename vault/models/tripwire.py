@@ -66,12 +66,14 @@ class Sighting(models.Model):
         CALLED = "called", "Called"
         REFUSED = "refused", "Not called"
 
+    MERGED = "several, not told apart"  # as `detail`: too many in a short time for an alert each
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="sightings")
     token = models.ForeignKey(Honeytoken, models.SET_NULL, null=True, related_name="sightings")
     name = models.CharField(max_length=80)  # the token's, which may be deleted
     place = models.CharField(max_length=10, choices=Place.choices)
-    detail = models.CharField(max_length=200, blank=True)  # a tool's name, a route
+    detail = models.CharField(max_length=200, blank=True)  # a tool's name, a route, an address and a route
     stopped = models.BooleanField(default=False)  # the tool call was refused
     who = models.CharField(max_length=300)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

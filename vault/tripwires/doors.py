@@ -17,16 +17,16 @@ _LONGEST = 2 * marks.LONGEST  # characters of a header
 WHO = Who("someone with a key that opens nothing")
 
 
-def unknown_key(header: str) -> None:
-    """Have an Authorization header looked at that opened nothing."""
-    db.later(_look, header[:_LONGEST])
+def unknown_key(header: str, source: str) -> None:
+    """Have an Authorization header looked at that opened nothing. `source` is all that tells who tried it."""
+    db.later(_look, header[:_LONGEST], source)
 
 
-def _look(header: str) -> None:
+def _look(header: str, source: str) -> None:
     """One query where it is no bait."""
     forms = {form for form in map(marks.common, _said(header)) if len(form) >= marks.SHORTEST}
     found = _find(forms) if forms else []
-    sightings.report(found, WHO, Where(Sighting.Place.API_KEY))
+    sightings.report(found, WHO, Where(Sighting.Place.API_KEY, source))
 
 
 def _said(header: str) -> Iterator[str]:

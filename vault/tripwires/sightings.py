@@ -1,17 +1,19 @@
 """An armed value was seen: the alert's row, its audit row and its webhook in one transaction; mail and hook after it.
 
-The same honeytoken in the same place by the same person or key within `AGAIN` counts one alert up: a loop that repeats
-it floods neither the trail nor anybody's mail. An alert that somebody has acknowledged counts nothing up.
+The same honeytoken in the same place, detail and conversation by the same person or key within `AGAIN` counts one alert
+up: a loop that repeats it floods neither the trail nor anybody's mail. Nor does one that varies it: from `APART` alerts
+on, whatever is new in that place and of that person is one alert more, which says so. An alert that somebody has
+acknowledged counts nothing up.
 """
 
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -25,6 +27,7 @@ from vault.tripwires import armed
 logger = logging.getLogger(__name__)
 
 AGAIN = timedelta(minutes=10)
+APART = 20  # alerts within `AGAIN` of one honeytoken, place and person; each is mailed
 HOOK_EVERY = timedelta(minutes=10)  # whatever is seen where: a provider's key is not rotated in a loop
 VERB = "tripwire.sighted"
 EVENT = "deny_web.tripwire.sighted"
@@ -56,7 +59,8 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The place of a sighting. `detail` is a tool's name or a route; `stopped` where the tool call was refused."""
+    """The place of a sighting. `detail` is a tool's name, a route, or an address and a route; `stopped` where the tool
+    call was refused."""
 
     place: Sighting.Place
     detail: str = ""
@@ -86,14 +90,28 @@ def _report(token: Honeytoken, who: Who, where: Where) -> None:
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=token.tenant_id)
         same = Honeytoken.objects.for_tenant(tenant).filter(pk=token.pk)
         same.update(sighted=F("sighted") + 1, last_sighted_at=now)
-        again = Sighting.objects.for_tenant(tenant).filter(
-            token=token.pk, place=where.place, who=who.name[:300], acknowledged_at=None, first_at__gt=now - AGAIN
+        lately = Sighting.objects.for_tenant(tenant).filter(
+            token=token.pk, place=where.place, who=who.name[:300], first_at__gt=now - AGAIN
         )
-        newest = again.order_by("-first_at").values_list("pk", flat=True).first()
-        if newest is not None:
-            Sighting.objects.filter(pk=newest).update(count=F("count") + 1, last_at=now)
+        if _counted_up(lately, where, now):
             return
+        if lately.count() >= APART:
+            where = replace(where, detail=Sighting.MERGED, response_id="", conversation_id="")
+            if _counted_up(lately, where, now):
+                return
         _raise(tenant, token, who, where, now)
+
+
+def _counted_up(lately: "QuerySet[Sighting]", where: Where, now: datetime) -> bool:
+    """Whether there is an alert of just this, which is counted up."""
+    same = lately.filter(detail=where.detail[:200], conversation_id=where.conversation_id, acknowledged_at=None)
+    newest = same.order_by("-first_at").values_list("pk", flat=True).first()
+    if newest is None:
+        return False
+    # A call that was refused after others that were let through, or without one, has to show too.
+    stopped = {"stopped": True} if where.stopped else {}
+    Sighting.objects.filter(pk=newest).update(count=F("count") + 1, last_at=now, **stopped)
+    return True
 
 
 def _raise(tenant: Tenant, token: Honeytoken, who: Who, where: Where, now: datetime) -> None:

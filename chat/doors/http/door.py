@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response as HttpResponse
+from starlette.types import Scope
 
 from chat import faults
 from chat.doors import bodies
@@ -60,7 +61,7 @@ def door(act: Act) -> Callable[[Handler], Callable[[Request], Awaitable[HttpResp
 
 async def authenticated(request: Request, act: Act) -> Principal:
     """The principal of the one Authorization header. Raises ApiError 401 or 403."""
-    return await db.run(principal_of, credentials(request), act)
+    return await db.run(principal_of, credentials(request), act, request.scope)
 
 
 def credentials(request: Request) -> str:
@@ -71,10 +72,10 @@ def credentials(request: Request) -> str:
     return str(headers[0].decode("latin-1"))
 
 
-def principal_of(header: str, act: Act) -> Principal:
-    """Who holds the key; on a database thread. Raises ApiError 401 or 403."""
+def principal_of(header: str, act: Act, scope: Scope) -> Principal:
+    """Who holds the key, which came with this request; on a database thread. Raises ApiError 401 or 403."""
     try:
-        return access.for_bearer(header, act)
+        return access.for_bearer(header, act, scope)
     except access.Unauthenticated:
         raise _unauthenticated() from None
     except PermissionDenied as denied:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -41,15 +42,15 @@ CANCEL_SECONDS = 3.0  # a living host hears of it within milliseconds
 @answered
 async def create_response(request: Request) -> HttpResponse:
     """`POST /responses`. A small body is read first, so that asking who calls and acting share one way to a thread."""
-    header = credentials(request)
+    ask = partial(principal_of, credentials(request), Act.CHAT, request.scope)
     if int(request.headers.get("content-length") or MAX_BODY_BYTES) > SMALL_BODY_BYTES:
-        await db.run(principal_of, header, Act.CHAT)
+        await db.run(ask)
     create = params.parse(await json_body(request))
-    started = await starting.start(lambda: principal_of(header, Act.CHAT), create, Door.API, muted=not create.stream)
+    started = await starting.start(ask, create, Door.API, muted=not create.stream)
     if isinstance(started, str):
         if create.stream:
             return _sse(request, started, -1, told=create.told)
-        return answer(await db.run(lambda: _object(principal_of(header, Act.CHAT), started)), headers=create.told)
+        return answer(await db.run(lambda: _object(ask(), started)), headers=create.told)
     if create.stream:
         return _sse(request, started.response_id, -1, started, told=create.told)
     return await _whole(request, started, create.told)
