@@ -31,6 +31,15 @@ NAMES = [
     ),
     *("content", "id", "call_id", "name", "arguments", "output", "server_label", "approval_request_id", "approve"),
     *("allowed_tools", "require_approval", "items", "encrypted_content", "summary", "status", "phase", "parameters"),
+    *(
+        "prompt_cache_options",
+        "comparison_response_id",
+        "environment",
+        "container",
+        "container_id",
+        "file_id",
+        "headers",
+    ),
     *("deny_web:conversation", "response_id", "starting_after", "reason", "format", "mode", "moderation"),
 ]
 KEYS = st.sampled_from(NAMES) | st.text(max_size=8)
@@ -49,11 +58,15 @@ ITEMS: list[Json] = [
     {"type": "mcp_approval_response", "approval_request_id": "mcpr_up_1", "approve": True},
     {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "g"}]},
     {"type": "tool_search_output", "call_id": None, "tools": [{"type": "function", "name": "h"}]},
+    {"type": "additional_tools", "role": "developer", "tools": [{"type": "mcp", "headers": {"A": "b"}}]},
+    {"type": "function_call_output", "name": "f", "output": "{}"},
+    {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1", "status": "completed"},
 ]
 # Well formed, and refused as they are: nothing behind them is reached until they are changed.
 REFUSED: list[Json] = [
     {"type": "compaction", "encrypted_content": "dw1.AAAA"},
     {"type": "item_reference", "id": "msg_1"},
+    {"id": "msg_1"},
     {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
 ]
 TOOLS: list[Json] = [
@@ -76,6 +89,7 @@ CREATE: Json = {
     "max_tool_calls": 2,
     "parallel_tool_calls": False,
     "instructions": "Be brief.",
+    "prompt_cache_options": {"mode": "explicit", "comparison_response_id": None},
     "store": False,
 }
 
