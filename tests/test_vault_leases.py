@@ -1,17 +1,20 @@
 """Unlocked for a while: replaced at once, over in time, bound to its tenant, and never with a key in sight."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
+from django.db import connection
 from django.utils import timezone
 
 from tests.vault_cast import FIRST, NEW, SECOND, WRONG, Vault
 from vault import compartments, entries, leases, rolling, worker
-from vault.errors import CredentialNotFound, NoValue, NoVault, Refused, VaultLocked, WrongPassword
+from vault.errors import Busy, CredentialNotFound, NoValue, NoVault, Refused, VaultLocked, WrongPassword
 from vault.leases import Lease
 from vault.models import VaultHeader
 from vault.signals import lease_changed
@@ -88,6 +91,43 @@ def test_locking_ends_it_and_may_be_done_twice(stocked: Vault) -> None:
     with pytest.raises(NoVault):
         leases.lock(stocked.cast.elsewhere, actor="operator")
     assert stocked.verbs()[1:] == ["vault.unlock", "vault.lock", "vault.lock"]
+
+
+@pytest.mark.db_matrix
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_between_an_unlockings_act_and_its_lease_wins(stocked: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, committed, locked = leases.begin, Barrier(2, timeout=20), Barrier(2, timeout=20)
+
+    def late(*args: Any, **options: Any) -> Lease | None:
+        committed.wait()
+        locked.wait()
+        return begin(*args, **options)
+
+    def unlocking() -> str:
+        try:
+            return unlock(stocked).id
+        except Busy as refusal:
+            return str(refusal)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(leases, "begin", late)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(unlocking)
+        committed.wait()
+        leases.lock(stocked.tenant, actor="operator")
+        locked.wait()
+        assert "at the same moment" in told.result()
+    assert leases.current(stocked.tenant.pk) is None
+    assert stocked.verbs()[1:] == ["vault.unlock", "vault.lock"]
+
+
+def test_a_lease_that_comes_back_after_a_lock_serves_nobody(stocked: Vault, valkey_flushed: redis.Redis) -> None:
+    lease, stored = unlock(stocked), leases.stored(stocked.tenant.pk)
+    leases.lock(stocked.tenant, actor="operator")
+    valkey_flushed.set(f"vault:lease:{stocked.tenant.pk}", stored or b"", ex=60)
+    with pytest.raises(VaultLocked):
+        opened(stocked, lease.id)
 
 
 def test_a_wrong_password_leaves_the_lease_alone(stocked: Vault) -> None:

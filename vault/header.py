@@ -21,8 +21,8 @@ from vault.sealing import KEY, VERSION, Random, empty, open_key, seal, size
 
 SLOTS = 8
 LABEL = b"deny-web/v1/header"
-_PLAIN = 64
-_SLOT = size(_PLAIN)
+PLAIN = 64
+_SLOT = size(PLAIN)
 SIZE = SLOTS * _SLOT
 
 
@@ -37,7 +37,7 @@ class Compartment:
 
 def create(vault_id: bytes, key: Bytes, *, random: Random = os.urandom) -> bytes:
     """A header with one compartment, at a random place, and seven slots of noise."""
-    blank = b"".join(empty(_PLAIN, random=random) for _ in range(SLOTS))
+    blank = b"".join(empty(PLAIN, random=random) for _ in range(SLOTS))
     return add(blank, vault_id, key, (), random=random)
 
 
@@ -79,7 +79,7 @@ def replace(
 
 def packed(compartment: Compartment) -> Key:
     """A compartment as a slot's plaintext, in the header and in a lease."""
-    plaintext = Key(_PLAIN)
+    plaintext = Key(PLAIN)
     plaintext[0] = compartment.number
     plaintext[1 : 1 + KEY] = compartment.master_key
     return plaintext
@@ -97,7 +97,7 @@ def _slots(header: bytes) -> list[bytes]:
 
 def _read(slot: bytes, place: int, vault_id: bytes, key: Bytes) -> Compartment | None:
     plaintext = open_key(key, LABEL, slot, VERSION + vault_id)
-    if plaintext is None or len(plaintext) != _PLAIN or plaintext[0] >= SLOTS or any(plaintext[1 + KEY :]):
+    if plaintext is None or len(plaintext) != PLAIN or plaintext[0] >= SLOTS or any(plaintext[1 + KEY :]):
         return None
     return Compartment(plaintext[0], place, Key(memoryview(plaintext)[1 : 1 + KEY]))
 

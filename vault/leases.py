@@ -17,18 +17,22 @@ from uuid import UUID
 
 import redis
 from django.db import transaction
+from django.db.models import F
 
 from deny_web import ids, valkey
 from tenants import audit
 from tenants.models import Tenant
 from vault import compartments, lease_format
 from vault.compartments import Actor, Opened, acting
-from vault.errors import NoVault, Refused, Unavailable, WrongPassword
+from vault.errors import Busy, NoVault, Refused, Unavailable, WrongPassword
 from vault.lease_format import LONGEST_TTL, Lease
 from vault.models import VaultHeader
 from vault.signals import lease_changed
 
 UNLOCK, LOCK = "vault.unlock", "vault.lock"
+_MEANWHILE = (
+    "Somebody locked or unlocked the vault at the same moment. Look at its state, and unlock it if it is locked."
+)
 DEFAULT_TTL = 8 * 3600  # seconds: a working day
 _DELETE_IF_SAME = """
 local stored = redis.call('GET', KEYS[1])
@@ -42,22 +46,28 @@ def unlock(tenant: Tenant, password: str, *, ttl: int = DEFAULT_TTL, actor: Acto
 
     Raises:
         WrongPassword: the lease before stays. Refused: `ttl` is out of range.
-        NoVault, Busy, InvalidPassword, Damaged, Unavailable.
+        Busy: somebody unlocked or locked at the same moment, too. NoVault, InvalidPassword, Damaged, Unavailable.
     """
     if not 1 <= ttl <= LONGEST_TTL:
         raise Refused(f"Choose a time from 1 second to {LONGEST_TTL // 86400} days.")
     opened = compartments.open_with(tenant, password)
     try:
         with acting(tenant, opened, UNLOCK, actor=actor):
-            VaultHeader.objects.for_tenant(tenant).update(unattended_latched=True)
+            _latch(tenant, True)
+            mine = generation(tenant.pk)
     except WrongPassword:
         _as_if(tenant.pk, opened, ttl)
         raise
     # After the audit row is safe: the other way round a crash between the two would leave an unlocked vault that no
     # row tells of.
-    lease = begin(tenant.pk, opened, ttl=ttl, by_environment=False)
+    lease = begin(tenant.pk, opened, ttl=ttl, by_environment=False, generation=mine)
     if lease is None:
         raise Unavailable
+    # A lock that ran whole since the audit row found nothing to delete, and has said "locked". The lease serves nothing
+    # for its generation; it must not stand there as if it did.
+    if generation(tenant.pk) != mine:
+        withdraw(lease, tenant.pk)
+        raise Busy(_MEANWHILE)
     return lease
 
 
@@ -101,10 +111,17 @@ def end(tenant_id: UUID) -> None:
     lease_changed.send_robust(Lease, tenant_id=tenant_id, lease=None)
 
 
-def begin(tenant_id: UUID, opened: Opened, *, ttl: int, by_environment: bool) -> Lease | None:
+def generation(tenant_id: UUID) -> int:
+    """How often people have unlocked or locked. Raises NoVault."""
+    for number in VaultHeader.objects.for_tenant(tenant_id).values_list("lease_generation", flat=True):
+        return number
+    raise NoVault
+
+
+def begin(tenant_id: UUID, opened: Opened, *, ttl: int, by_environment: bool, generation: int) -> Lease | None:
     """Put a lease in Valkey. One that the environment asks for replaces none: None says that one runs already."""
     expires_at = datetime.fromtimestamp(int(time.time() * 1000) / 1000, UTC) + timedelta(seconds=ttl)
-    lease = Lease(ids.new("lease"), expires_at, by_environment, opened.version)
+    lease = Lease(ids.new("lease"), expires_at, by_environment, opened.version, generation)
     stored = lease_format.seal(lease, tenant_id, opened.compartment)
     with _valkey() as client:
         if not client.set(_name(tenant_id), stored, px=ttl * 1000, nx=by_environment):
@@ -122,6 +139,7 @@ def _as_if(tenant_id: UUID, opened: Opened, ttl: int) -> None:
         with _valkey() as client:
             client.set(f"{_name(tenant_id)}:none", sealed, px=1)
         lease_changed.send_robust(Lease, tenant_id=tenant_id, lease=current(tenant_id))
+        generation(tenant_id)
 
 
 def withdraw(lease: Lease, tenant_id: UUID) -> None:
@@ -149,7 +167,9 @@ def _forget(tenant_id: UUID) -> None:
 
 
 def _latch(tenant: Tenant, latched: bool) -> None:
-    if not VaultHeader.objects.for_tenant(tenant).update(unattended_latched=latched):
+    """Set the latch, and end every lease there is: what Valkey has may be late, or be brought back."""
+    header = VaultHeader.objects.for_tenant(tenant)
+    if not header.update(unattended_latched=latched, lease_generation=F("lease_generation") + 1):
         raise NoVault
 
 

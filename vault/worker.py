@@ -31,7 +31,7 @@ def compartment(tenant_id: UUID, lease_id: str) -> tuple[bytes, Compartment]:
     """The vault's id, and the compartment that a call made under `lease_id` may use.
 
     Raises:
-        VaultLocked: no lease, another one, one of before a roll, or one that was not sealed here.
+        VaultLocked: no lease, another one, one of before a roll or a lock, or one that was not sealed here.
         Unavailable: Valkey does not answer.
     """
     header: VaultHeader | None = _HEADER.first(tenant_id)
@@ -52,7 +52,8 @@ def compartment(tenant_id: UUID, lease_id: str) -> tuple[bytes, Compartment]:
 
 
 def _serves(lease: Lease, lease_id: str, header: VaultHeader) -> bool:
-    if lease.header_version != header.version:
+    # A lease of before the last lock may have come into Valkey after it, or come back.
+    if (lease.header_version, lease.generation) != (header.version, header.lease_generation):
         return False
     # A call made while the vault was locked waits for the environment's lease only: the next person to unlock may
     # open another compartment.
@@ -80,9 +81,10 @@ def _unlock(header: VaultHeader) -> None:
             _refused[tenant.pk] = header.version
             _log.error("%s opens nothing in workspace %s; its vault stays locked", variable(tenant.slug), tenant.slug)
             return
-        lease = leases.begin(tenant.pk, opened, ttl=leases.DEFAULT_TTL, by_environment=True)
+        generation = header.lease_generation
+        lease = leases.begin(tenant.pk, opened, ttl=leases.DEFAULT_TTL, by_environment=True, generation=generation)
         # A person may have locked by hand during the derivation.
-        if lease and VaultHeader.objects.for_tenant(tenant).filter(unattended_latched=True).exists():
+        if lease and leases.generation(tenant.pk) != generation:
             leases.withdraw(lease, tenant.pk)
 
 

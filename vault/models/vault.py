@@ -15,6 +15,8 @@ class VaultHeader(models.Model):
     version = models.PositiveBigIntegerField(default=1)
     # A person unlocked or locked by hand: the environment's password stays unused until `unlock --unattended`.
     unattended_latched = models.BooleanField(default=False)
+    # Raised by every unlocking and locking of a person's; a lease of an earlier one serves nothing.
+    lease_generation = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet["VaultHeader"].as_manager()
