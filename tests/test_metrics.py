@@ -30,7 +30,7 @@ async def test_token_is_wanted_where_one_is_set(monkeypatch: pytest.MonkeyPatch)
     assert found == [401, 401, 401, 200]
 
 
-async def answer(app: Any, method: str = "GET") -> list[dict[str, Any]]:
+async def answer(app: Any, method: str = "GET", path: str = "/") -> list[dict[str, Any]]:
     """Serve one request through the counter; returns what was sent."""
     sent: list[dict[str, Any]] = []
 
@@ -40,7 +40,7 @@ async def answer(app: Any, method: str = "GET") -> list[dict[str, Any]]:
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
 
-    await Measured(app)({"type": "http", "method": method, "path": "/", "headers": []}, receive, send)
+    await Measured(app)({"type": "http", "method": method, "path": path, "headers": []}, receive, send)
     return sent
 
 
@@ -52,6 +52,13 @@ async def test_request_is_counted_by_method_and_status() -> None:
     before = value("deny_web_requests_total", method="POST", status="404")
     await answer(PlainTextResponse("no", 404), "POST")
     assert value("deny_web_requests_total", method="POST", status="404") == before + 1
+
+
+@pytest.mark.parametrize(("status", "counted"), [(200, "vault"), (302, "vault"), (403, "vault"), (500, "500")])
+async def test_what_a_password_found_is_in_no_series(status: int, counted: str) -> None:
+    before = value("deny_web_requests_total", method="POST", status=counted)
+    await answer(PlainTextResponse("", status), "POST", "/t/acme/console/vault/4f/reveal/")
+    assert value("deny_web_requests_total", method="POST", status=counted) == before + 1
 
 
 async def test_made_up_methods_are_one_series() -> None:

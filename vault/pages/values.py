@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tenants import access
 from tenants.access import Act, Principal
 from vault import entries, limits, lookalikes
-from vault.errors import VaultError
+from vault.errors import NoValue, VaultError, WrongPassword
 from vault.models import VaultEntry
-from vault.pages import refusals, status
+from vault.pages import padding, refusals, status
 from vault.pages.forms import AddForm, PasswordForm, PurgeForm, ReplaceForm
 
 TEMPLATE = "vault/entry.html"
@@ -149,7 +149,8 @@ def _act(
         refusals.tell(form, error)
         return _page(request, entry, error, **{name: form})
     messages.success(request, done.format(entry.label))
-    return redirect("vault_entry", slug=slug, pk=pk)
+    # No redirect, which a refusal does not get: a proxy's log would tell the two apart for ever.
+    return _page(request, _entry(principal, pk))
 
 
 def _entry(principal: Principal, pk: UUID) -> VaultEntry:
@@ -160,7 +161,10 @@ def _page(request: HttpRequest, entry: VaultEntry, error: VaultError | None = No
     fresh = {"replace_form": ReplaceForm(auto_id="replace_%s"), "reveal_form": PasswordForm(auto_id="reveal_%s")}
     fresh["delete_form"] = PasswordForm(auto_id="delete_%s")
     context = {"entry": entry, "lookalikes": lookalikes.fresh(), **fresh, **context}
-    return refusals.page(request, TEMPLATE, context, error)
+    # A value, none, and a password that opens nothing are answered alike towards everybody on the way: one status, one
+    # size. What was found is said on the page.
+    alike = isinstance(error, NoValue | WrongPassword)
+    return padding.pad(refusals.page(request, TEMPLATE, context, None if alike else error), entry.band)
 
 
 def _readable(value: bytes) -> tuple[str, bool]:
