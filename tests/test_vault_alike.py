@@ -140,6 +140,22 @@ def test_a_row_that_was_written_over_is_wiped_from_the_file(vault: Vault) -> Non
     assert not any(piece in file() for piece in pieces)
 
 
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_label_is_made_with_a_value_or_without_one_and_the_journal_is_cut_behind_both(vault: Vault) -> None:
+    journal = Path(f"{connection.settings_dict['NAME']}-wal")
+    left = []
+    for value in (PLANTED, None):
+        Tenant.objects.filter(pk=vault.tenant.pk).update(name=f"something in the journal, {value is None}")
+        assert journal.stat().st_size
+        if value:
+            entries.put(vault.tenant, "with", value, password=FIRST, actor="operator")
+        else:
+            entries.make(vault.tenant, "without", actor="operator")
+        left.append(journal.stat().st_size)
+    assert left == [0, 0]
+
+
 @pytest.fixture
 def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both places for derivations are taken, and nobody waits long."""

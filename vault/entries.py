@@ -63,6 +63,7 @@ def make(tenant: Tenant, label: str, *, actor: Actor, band: int = DEFAULT_BAND) 
     vault_id = compartments.look(tenant).vault_id
     with transaction.atomic():
         compartments.refuse_while_changing(tenant)
+        scrub.soon()  # as behind `put`: a journal that was not cut would tell that this label was made without a value
         if not storage.create(tenant, label, band, vault_id=vault_id, at=timezone.now()):
             return False
         audit.record(tenant, WRITE, actor=actor, subject=label)
