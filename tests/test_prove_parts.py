@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.prove import leaks, report
-from tests.prove.classifier import judge
+from tests.prove.classifier import Pairs, judge
 from tests.prove.figures import Figure, Section, tried
 from tests.settings import clean_environment
 
@@ -27,14 +27,14 @@ def worlds(seed: int, planted: float = 0.0) -> tuple[list[dict[str, float]], lis
 
 
 def test_the_classifier_finds_nothing_where_nothing_is() -> None:
-    verdicts = [judge(*worlds(seed)) for seed in range(20)]
+    verdicts = [judge(Pairs.of(*worlds(seed))) for seed in range(20)]
     assert all(verdict.is_a_coin for verdict in verdicts)
     assert sum(verdict.low <= 0.5 <= verdict.high for verdict in verdicts) >= 15
 
 
 @pytest.mark.parametrize("planted", [2.5, 100.0])
 def test_the_classifier_finds_what_is_there(planted: float) -> None:
-    verdict = judge(*worlds(3, planted))
+    verdict = judge(Pairs.of(*worlds(3, planted)))
     assert verdict.auc > 0.9
     assert not verdict.is_a_coin
 
@@ -43,7 +43,7 @@ def test_a_spread_that_differs_is_found_as_well() -> None:
     plain, deep = worlds(4)
     for row in deep:
         row["f3"] *= 12
-    assert judge(plain, deep).low > 0.5
+    assert judge(Pairs.of(plain, deep)).low > 0.5
 
 
 def test_a_miss_is_said_in_the_report() -> None:

@@ -21,7 +21,7 @@ def sections(quick: bool, only: set[str]) -> Iterator[Section]:
 
         parts: dict[str, Callable[[], Section]] = {
             "leaks": lambda: leaks.examine(quick=quick),
-            "rest": lambda: at_rest.examine(template, 40 if quick else 300),
+            "rest": lambda: at_rest.examine(template, 40 if quick else 1200),
             "time": lambda: timing.examine(template, 10 if quick else 80),
             "damage": lambda: damage.examine(template, quick=quick),
             "kills": lambda: kills.examine(template, 10 if quick else 100),

@@ -48,6 +48,18 @@ def with_keys(dump: Dump, reading: Reading) -> dict[str, float]:
     return found
 
 
+def midway(dump: Dump, reading: Reading) -> dict[str, float]:
+    """Of a single dump from the middle of a change of passwords, with the server keys and one password: what is staged
+    too, as far as the server keys open it, and how it compares with what is in force."""
+    found = with_keys(dump, reading)
+    found.update(_bytes("staged", b"".join(reading.staged)))
+    found["staged rows"] = float(len(reading.staged))
+    for nth, staged in enumerate(reading.staged):
+        found.update(_bytes(f"staged {nth}", staged, bins=16))
+    found["staged alike"] = float(np.mean([_alike(*pair) for pair in zip(reading.whole, reading.staged, strict=True)]))
+    return found
+
+
 def two_with_keys(readings: list[Reading]) -> dict[str, float]:
     """What several dumps with the server keys say: how many foreign slots changed while the own one did not."""
     changes = [same_slots(before, after) for before, after in pairwise(readings)]

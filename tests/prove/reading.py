@@ -14,6 +14,8 @@ _MASKED = "random"
 _RANDOM = {
     "vault_vaultheader": ("vault_id", "salt", "sealed"),
     "vault_vaultentry": ("id", "sealed"),
+    "vault_vaultstage": ("id", "runner", "sealed"),
+    "vault_vaultstagedrow": ("at", "id", "stage_id", "entry_id", "sealed"),  # they lie in the order of entries' ids
     "tenants_auditrow": ("hash", "prev_hash"),
 }
 
@@ -27,6 +29,8 @@ class Reading:
     place: int
     foreign: list[list[bytes]]
     own: list[tuple[str, bytes | None]]
+    whole: list[bytes]  # all eight slots of the header and of each entry
+    staged: list[bytes]  # what is staged for each of them, as far as the server keys open it
 
 
 def read(dump: Dump, password: str) -> Reading:
@@ -40,12 +44,25 @@ def read(dump: Dump, password: str) -> Reading:
     key = derivation.compartment_key(password, bytes(dump.header["salt"]))
     mine = header.find(slots, vault_id, key)
     assert mine is not None
-    foreign, own = [_without(_cut(slots), mine.place)], []
+    foreign, own, whole = [_without(_cut(slots), mine.place)], [], [slots]
     for entry in dump.entries:
         content = outer.open_row(entry["sealed"], vault_id, _place(entry, vault_id).entry_id)
+        whole.append(content)
         foreign.append(_without(_cut(content), mine.number))
         own.append((str(entry["label"]), _value(content, entry, vault_id, mine)))
-    return Reading(mine.number, mine.place, foreign, own)
+    return Reading(mine.number, mine.place, foreign, own, whole, _staged(dump, vault_id))
+
+
+def _staged(dump: Dump, vault_id: bytes) -> list[bytes]:
+    found = []
+    for stage in dump.tables["vault_vaultstage"]:
+        stage_id = uuid.UUID(str(stage["id"])).bytes
+        found.append(outer.open_row(stage["sealed"], vault_id, stage_id + vault_id))
+        rows = {str(row["entry_id"]): row["sealed"] for row in dump.tables["vault_vaultstagedrow"]}
+        for entry in dump.entries:
+            entry_id = _place(entry, vault_id).entry_id
+            found.append(outer.open_row(rows[str(entry["id"])], vault_id, stage_id + entry_id))
+    return found
 
 
 def same_slots(before: Reading, after: Reading) -> list[bool]:
@@ -59,7 +76,7 @@ def same_slots(before: Reading, after: Reading) -> list[bool]:
 
 def masked(dump: Dump, reading: Reading) -> bytes:
     """The logical dump in a canonical form, its random fields masked: ids, keys, salts, seals, hashes, and which of the
-    eight slots is one's own. Foreign slots keep their lengths, own values stand in the clear."""
+    eight slots is one's own. Foreign slots and what is staged keep their lengths, own values stand in the clear."""
     tables = {
         name: [
             {column: _MASKED if column in _RANDOM.get(name, ()) else _plain(value) for column, value in row.items()}
@@ -67,10 +84,12 @@ def masked(dump: Dump, reading: Reading) -> bytes:
         ]
         for name, rows in dump.tables.items()
     }
+    tables["vault_vaultstagedrow"].sort(key=lambda row: str(row["entry_version"]))
     sealed = [len(row["sealed"]) for row in (dump.header, *dump.entries)]
     slots = [[len(slot) for slot in foreign] for foreign in reading.foreign]
     own = [(label, value.hex() if value is not None else None) for label, value in reading.own]
-    return json.dumps([tables, sealed, slots, own], sort_keys=True).encode()
+    staged = sorted(len(row) for row in reading.staged)
+    return json.dumps([tables, sealed, slots, own, staged], sort_keys=True).encode()
 
 
 def _plain(value: object) -> object:

@@ -59,6 +59,16 @@ def use(path: Path) -> None:
     connection.settings_dict["OPTIONS"]["init_command"] = usual + _HASTY
 
 
+def join(template: Path, *, valkey_database: int = 0) -> None:
+    """Make a further process one of this stage: the same server keys, the same Valkey."""
+    from django.conf import settings
+
+    settings.DATA_DIR = template.parent / "data"
+    settings.REDIS_URL = f"unix://{template.parent / 'valkey.sock'}?db={valkey_database}"
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["hosts"] = [settings.REDIS_URL]
+
+
 def close() -> None:
     """Close the connection; SQLite then writes its journal back and removes it."""
     from django.db import connection

@@ -11,7 +11,6 @@ import sys
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 
 def put(path: str, slug: str, label: str, password: str, start: int, said: Connection) -> None:
@@ -40,15 +39,10 @@ def value(number: int) -> bytes:
 
 def _run(path: str, environment: dict[str, str]) -> None:
     """Make this process one of the database at `path`, with its keys and its Valkey."""
-    from django.conf import settings
-
     from tests.prove import setting
     from vault import derivation
 
-    settings.DATA_DIR = Path(path).parent / "data"
-    settings.REDIS_URL = f"unix://{Path(path).parent / 'valkey.sock'}?db=0"
-    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
-    layer["CONFIG"]["hosts"] = [settings.REDIS_URL]
+    setting.join(Path(path))
     setting.use(Path(path))
     os.environ |= environment
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
