@@ -2,8 +2,11 @@
 
 import uuid
 from collections.abc import Callable, Container, Iterable
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
+import orjson
 from django.db import connection
 
 from chat import kinds, origins
@@ -28,8 +31,22 @@ WITH RECURSIVE chain(id, parent_id, depth) AS (
     SELECT r.id, r.parent_id, c.depth + 1 FROM chat_response r
     JOIN chain c ON r.id = c.parent_id AND r.tenant_id = %s WHERE c.depth < %s
 )
-SELECT id FROM chain ORDER BY depth DESC
 """
+_CHAIN_IDS = f"{_CHAIN} SELECT id FROM chain ORDER BY depth DESC"  # noqa: S608 - text of ours, no value
+# "input" sorts before "output". The path of every request that goes on: one statement, and no model's objects.
+_CHAIN_ITEMS = f"""{_CHAIN}
+SELECT c.depth, i.item_id, i.body, i.upstream FROM chain c
+LEFT JOIN chat_item i ON i.response_id = c.id AND i.tenant_id = %s AND NOT i.abandoned
+ORDER BY c.depth DESC, i.direction, i.position
+"""  # noqa: S608 - the same
+
+
+class Kept(NamedTuple):
+    """A stored item, as far as the context needs it."""
+
+    item_id: str
+    body: dict[str, Any]
+    upstream: dict[str, Any]
 
 
 def chain_ids(tenant_id: uuid.UUID, response_id: str, room: int = 0) -> list[str]:
@@ -37,13 +54,8 @@ def chain_ids(tenant_id: uuid.UUID, response_id: str, room: int = 0) -> list[str
 
     Raises ApiError 400 where `room` more would make a chain that is too long: its beginning is not left out unsaid.
     """
-    tenant = Tenant._meta.pk.get_db_prep_value(tenant_id, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHAIN, [response_id, tenant, tenant, MAX_CHAIN])
-        ids = [row[0] for row in cursor.fetchall()]  # one more than allowed, where there are more
-    if len(ids) + room > MAX_CHAIN:
-        sentence = f"A chain has at most {MAX_CHAIN} responses. Compact it (/responses/compact) and go on from that."
-        raise bad_request(sentence, "previous_response_id", "chain_too_long")
+    ids = [row[0] for row in _chain(_CHAIN_IDS, tenant_id, response_id)]
+    _check_length(len(ids) + room)
     return ids
 
 
@@ -54,15 +66,31 @@ def of_chain(tenant_id: uuid.UUID, response_id: str | None, origin: str = "", ro
     """
     if response_id is None:
         return []
-    ids = chain_ids(tenant_id, response_id, room)
-    rows = Item.objects.for_tenant(tenant_id).filter(response__in=ids, abandoned=False)
-    by_response: dict[str, list[Item]] = {one: [] for one in ids}
-    for row in rows.order_by("direction", "position"):  # "input" sorts before "output"
-        by_response[row.response_id].append(row)
-    return [item for one in ids for item in of_items(by_response[one], origin=origin)]
+    told: list[dict[str, Any]] = []
+    length = 0
+    for _, rows in groupby(_chain(_CHAIN_ITEMS, tenant_id, response_id, 1), key=itemgetter(0)):
+        length += 1
+        kept = [Kept(item_id, orjson.loads(body), orjson.loads(up)) for _, item_id, body, up in rows if item_id]
+        told += of_items(kept, origin=origin)
+    _check_length(length + room)
+    return told
 
 
-def of_items(rows: Iterable[Item], waiting: Container[str] = (), origin: str = "") -> list[dict[str, Any]]:
+def _chain(sql: str, tenant_id: uuid.UUID, response_id: str, more: int = 0) -> list[tuple[Any, ...]]:
+    """The rows of a statement about a chain, of one response more than is allowed where there are more."""
+    tenant = Tenant._meta.pk.get_db_prep_value(tenant_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [response_id, tenant, tenant, MAX_CHAIN, *[tenant] * more])
+        return cursor.fetchall()
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_CHAIN:
+        sentence = f"A chain has at most {MAX_CHAIN} responses. Compact it (/responses/compact) and go on from that."
+        raise bad_request(sentence, "previous_response_id", "chain_too_long")
+
+
+def of_items(rows: Iterable[Item | Kept], waiting: Container[str] = (), origin: str = "") -> list[dict[str, Any]]:
     """Stored items in the upstream's terms. A step's tool calls come first, then their outputs, as they came.
 
     Calls in `waiting` have no output yet. What another upstream than that of `origin` made is told without its seals.

@@ -265,7 +265,7 @@ def parent_of(principal: Principal, create: Create, conversation: Conversation |
     """The response that a create continues. Raises ApiError: the same for a foreign id and one that never was."""
     if create.previous_response_id is None:
         return conversation.leaf if conversation else None
-    found = lookup.responses(principal).filter(pk=create.previous_response_id, stored=True).first()
+    found = lookup.parent(principal, create.previous_response_id)
     if found is None or (conversation is not None and found.conversation_id != conversation.pk):
         raise bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
     if found.status not in ENDED:
