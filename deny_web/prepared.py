@@ -133,6 +133,16 @@ _MARKS: dict[type, Callable[[int], Any]] = {
 }
 
 
+_AS_THEY_ARE = (
+    models.CharField,
+    models.TextField,
+    models.BooleanField,
+    models.PositiveIntegerField,
+    models.PositiveBigIntegerField,
+    models.BigIntegerField,
+)
+
+
 class Insert:
     """New rows of a model, without its signals. A key that the database counts is read back by `one`, not by `many`."""
 
@@ -155,7 +165,10 @@ class Insert:
                 cursor.executemany(self._sql, [self._values(row) for row in rows])
 
     def _values(self, row: models.Model) -> list[Any]:
-        return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self._fields]
+        return [
+            getattr(row, field.attname) if plain else field.get_db_prep_save(field.pre_save(row, True), connection)
+            for field, plain in self._prepared_fields
+        ]
 
     @cached_property
     def _counted(self) -> "models.Field[Any, Any] | None":
@@ -164,6 +177,11 @@ class Insert:
     @cached_property
     def _fields(self) -> "list[models.Field[Any, Any]]":
         return [field for field in self._model._meta.concrete_fields if field is not self._counted]
+
+    @cached_property
+    def _prepared_fields(self) -> "list[tuple[models.Field[Any, Any], bool]]":
+        """Each field, and whether its value goes to the driver as it is, as of these kinds it does in every backend."""
+        return [(field, type(field) in _AS_THEY_ARE) for field in self._fields]
 
     @cached_property
     def _sql(self) -> str:

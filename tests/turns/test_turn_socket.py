@@ -150,3 +150,11 @@ def test_a_stored_response_keeps_the_calls_of_unstored_ones_but_no_keys_that_cam
     kinds = [item["type"] for item in after]
     assert kinds[:4] == ["additional_tools", "message", "function_call", "function_call_output"]
     assert "k-9c41" not in client.responses.input_items.list(second.id).model_dump_json()
+
+
+def test_frames_are_not_compressed(workspace: Workspace):
+    """What a stranger says and what a tool answered would share a length; and each socket would hold zlib's memory."""
+    address = f"ws{workspace.app.url.removeprefix('http')}/v1/responses"
+    with connect(address, additional_headers={"Authorization": f"Bearer {workspace.key}"}) as opened:
+        assert opened.request.headers["Sec-WebSocket-Extensions"].startswith("permessage-deflate")
+        assert opened.protocol.extensions == []
