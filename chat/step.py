@@ -7,6 +7,7 @@ turns from ``function_call`` into ``mcp_call``: a ``function_call`` would make e
 from typing import Any
 
 from chat import comparison, details, envelope, kinds, origins, params
+from chat.providers import codes
 from chat.providers.errors import UpstreamCut, UpstreamMalformed, told
 from chat.turn import Turn
 from deny_web import ids
@@ -173,7 +174,7 @@ class Step:
         if kind == "response.failed":
             raise told(response.get("error") or {})
         if kind == "response.incomplete":
-            self.incomplete = response.get("incomplete_details") or {"reason": "max_output_tokens"}
+            self.incomplete = codes.incomplete(response.get("incomplete_details"))
         for index, item in enumerate(response.get("output") or []):
             if index not in self._slots:  # a server that sends no item events
                 self._done(self._added(index, item), item)

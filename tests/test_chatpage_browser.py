@@ -135,7 +135,7 @@ def test_stop_keeps_what_was_said(world: ChatApp, chat: Chat) -> None:
 def test_a_failure_says_what_to_do_and_retry_replaces_it(world: ChatApp, chat: Chat) -> None:
     world.upstream.queue(error(400), text("Better now."))
     chat.open().say("Try").ended("failed")
-    expect(chat.answer).to_contain_text("refused the request")
+    expect(chat.answer).to_contain_text("refused the request. Check the model under Models")
     chat.answer.get_by_role("button", name="Retry").click()
     expect(chat.answer).to_contain_text("Better now.")
     chat.ended().page.reload()

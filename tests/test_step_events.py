@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from openai.types.responses.response import IncompleteDetails
 
 from chat import context
 from chat.events import EventLog
@@ -109,3 +110,10 @@ def test_an_event_that_is_not_as_the_api_says_is_malformed(event):
 def test_a_stream_that_just_ends_is_a_cut():
     with pytest.raises(UpstreamCut):
         Step(make_turn()).finish()
+
+
+@pytest.mark.parametrize("reason", ["max_messages", "length"])
+def test_a_step_that_ends_incomplete_says_so_in_a_client_s_terms(reason: str) -> None:
+    step = Step(make_turn())
+    step.feed({"type": "response.incomplete", "response": {"id": "r", "incomplete_details": {"reason": reason}}})
+    IncompleteDetails.model_validate(step.incomplete, strict=True)

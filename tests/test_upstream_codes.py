@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 from openai.types.responses import ResponseError
+from openai.types.responses.response import IncompleteDetails
 
 from chat.providers import codes, health
 from chat.providers import stream as streams
@@ -101,6 +102,18 @@ async def test_a_refusal_that_never_ends_is_not_waited_for(raw: ToolApi, monkeyp
     began = time.monotonic()
     assert (await refused(at(f"{raw.url}/v1"))).code == "upstream_refused"
     assert time.monotonic() - began < 1
+
+
+def test_a_reason_that_no_type_knows_is_not_told() -> None:
+    known = get_args(get_args(IncompleteDetails.model_fields["reason"].annotation)[0])
+    assert set(known) == codes.REASONS
+    for reason in known:
+        assert codes.incomplete({"reason": reason, "words": "of theirs"}) == {"reason": reason}
+    for nothing in (None, {}, {"reason": None}, "x"):
+        assert codes.incomplete(nothing) == {"reason": "max_output_tokens"}
+    odds: list[object] = ["sk-planted-7f3a9c41e2", 3, ["steered"], {}]
+    for odd in odds:
+        assert codes.incomplete({"reason": odd}) == {"reason": None, "deny_web:reason": "upstream"}
 
 
 @pytest.mark.parametrize("code", [*sorted(codes.REFUSALS), "upstream_refused", "upstream_cut", "server_error", "new"])

@@ -27,6 +27,8 @@ POLICY = _POLICY | {"content_policy_violation", "content_filter"}
 _CONTEXT = "context_length_exceeded"
 # The request's own fault, whichever upstream is asked.
 REFUSALS = (ENUMERATED - {"server_error", "rate_limit_exceeded"}) | POLICY | {_CONTEXT}
+# Source: ``IncompleteDetails`` of ``openai.types.responses.response``.
+REASONS = frozenset({"max_output_tokens", "max_messages", "content_filter", "steered"})
 
 _SENTENCES = {
     _CONTEXT: "The request is longer than the model can read. Shorten it, or compact what came before.",
@@ -54,6 +56,16 @@ def in_body(content: bytes) -> str | None:
     except orjson.JSONDecodeError:
         return None
     return refusal(body.get("error")) if isinstance(body, dict) else None
+
+
+def incomplete(details: object) -> dict[str, Any]:
+    """Why an upstream ended incomplete, if it is a reason that clients' types know; ours where it is none of them."""
+    reason = details.get("reason") if isinstance(details, dict) else None
+    if reason is None:
+        return {"reason": "max_output_tokens"}  # by far the most frequent one, of servers that do not say
+    if isinstance(reason, str) and reason in REASONS:
+        return {"reason": reason}
+    return {"reason": None, "deny_web:reason": "upstream"}
 
 
 def of_response(error: dict[str, Any] | None) -> dict[str, Any] | None:
