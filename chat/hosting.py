@@ -56,9 +56,12 @@ class TurnHost:
         self._keep(self._listen(channel))
 
     def find(self, response_id: str) -> EventLog | None:
-        """The live log of a response that this process hosts."""
+        """The live log of a response that this process hosts; none once another host may have taken it over.
+
+        The turn stays among ours until its engine has noticed, which may wait for an upstream meanwhile.
+        """
         turn = self.turns.get(response_id)
-        return turn.log if turn else None
+        return turn.log if turn and not turn.log.fenced else None
 
     def launch(self, turn: Turn) -> None:
         """Run the turn until it ends, whoever reads."""

@@ -8,7 +8,7 @@ import logging
 
 import redis
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from chat import (
@@ -40,7 +40,8 @@ from vault.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 _RUNNING = (Status.QUEUED, Status.IN_PROGRESS)
-# After a log that is lost whole, numbers go on from here, above any that a reader can have seen.
+# After a log that is lost whole, or one whose host left no ending, numbers go on from here: above any that a reader can
+# have seen.
 _LOST_LOG_GAP = 1_000_000
 _MOST_LIVES = 20  # hosts that a response has had; what no host can end is not tried for ever
 _HOST_DIED = {"code": "server_error", "message": "The server that answered went away. Send the request again."}
@@ -81,6 +82,7 @@ def _fail(row: Response, error: dict[str, str] = _HOST_DIED) -> None:
             host=None,
             epoch=row.epoch + 1,
             error=error,
+            last_seq=F("last_seq") + _LOST_LOG_GAP,  # the ending event's, of which only the database knows
             sealed_request=None,
             ended_at=timezone.now(),
         ):

@@ -1,14 +1,17 @@
 """The numbered log: every frame once and in order, whoever reads from wherever, and no host but the newest appends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import redis
 
-from chat.events import EventLog, Frame, archive, follow
+from chat.events import EventLog, Frame, Gone, archive, follow
 from chat.events import log as log_module
 from chat.events.log import Fenced
+from chat.hosting import TurnHost
 from deny_web import valkey
+from tests.test_step_events import make_turn
 
 RESPONSE = "resp_of_this_test"
 
@@ -27,9 +30,20 @@ def ending() -> dict:
     return {"type": "response.completed", "response": {}}
 
 
+def patient(find: Callable[[str], EventLog | None]) -> Callable[[str], EventLog | None]:
+    """`find`, for a reader that waits between its questions: one that only asks lets nobody else run."""
+    left = iter(range(50))
+
+    def asked(response_id: str) -> EventLog | None:
+        assert next(left, None) is not None, "the reader asks without waiting"
+        return find(response_id)
+
+    return asked
+
+
 async def numbers(log: EventLog | None, after: int = -1) -> list[int]:
     found: list[Frame] = []
-    async for batch in follow(RESPONSE, after, lambda _: log):
+    async for batch in follow(RESPONSE, after, patient(lambda _: log)):
         found += batch
     return [frame.number for frame in found]
 
@@ -54,6 +68,62 @@ async def test_a_reader_that_comes_back_goes_on_after_its_last_number():
     await log.flushed()
     assert await numbers(log, after=2) == [3, 4]
     assert await numbers(None, after=2) == [3, 4]
+
+
+@pytest.mark.parametrize("after", [1, 2, 1_000_000])
+async def test_a_reader_after_the_ending_is_told_that_nothing_is_left(after: int):
+    log = EventLog(RESPONSE, 1)
+    log.emit(delta("a"))
+    reader = asyncio.create_task(numbers(log, after))
+    await asyncio.sleep(0)
+    log.emit(ending())
+    await log.flushed()
+    with pytest.raises(Gone):
+        await reader
+    with pytest.raises(Gone):
+        await numbers(log, after)
+
+
+async def test_readers_go_on_elsewhere_while_a_fenced_turn_is_still_here():
+    host, turn = TurnHost(), make_turn()
+    turn.log = EventLog(RESPONSE, 1)
+    host.turns[RESPONSE] = turn
+    found: list[int] = []
+
+    async def read() -> None:
+        async for batch in follow(RESPONSE, -1, patient(host.find)):
+            found.extend(frame.number for frame in batch)
+
+    reader = asyncio.create_task(read())
+    turn.log.emit(delta("a"))
+    await turn.log.flushed()
+    assert await archive.fence(RESPONSE, 2) == 0
+    turn.log.shut_out()
+    await asyncio.sleep(0)
+    successor = EventLog(RESPONSE, 2, first=1)
+    successor.emit(ending())
+    await successor.flushed()
+    await reader
+    assert found == [0, 1]
+
+
+async def test_a_reader_that_fell_behind_waits_while_valkey_is_away(monkeypatch):
+    monkeypatch.setattr(log_module, "MEMORY_BYTES", 200)
+    log = EventLog(RESPONSE, 1)
+    for text in "abcdefgh":
+        log.emit(delta(text))
+    log.emit(ending())
+    await log.flushed()
+    assert log.base > 0
+    read, tries = archive.read, [redis.ConnectionError(), OSError()]
+
+    async def away(*args: int) -> list[Frame]:
+        if tries:
+            raise tries.pop()
+        return await read(RESPONSE, *args[1:])
+
+    monkeypatch.setattr(archive, "read", away)
+    assert await numbers(log) == list(range(9))
 
 
 async def test_no_reader_sees_a_frame_before_valkey_has_it():

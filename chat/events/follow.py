@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import redis
+from django.db import InterfaceError, OperationalError
 
 from chat.events import archive
 from chat.events.frame import Frame
@@ -17,17 +18,20 @@ _BLOCK_MS = 1000
 # that these bound what one that does not read costs.
 _BATCH_BYTES = 64 * 1024
 _READ_BATCHES = 4
+_AWAY_SECONDS = 0.2  # between two looks into a Valkey that does not answer
 
 
 class Gone(Exception):
-    """The log no longer holds what the reader asked for and the turn has ended: rebuild from the stored response."""
+    """The turn has ended and its log holds nothing for this reader: rebuild from the stored response."""
 
 
 async def follow(response_id: str, after: int, find: Callable[[str], EventLog | None]) -> AsyncIterator[list[Frame]]:
     """Batches of frames with numbers above `after`, until the ending one.
 
     `find` answers the live log when this process hosts the response; otherwise the frames come from Valkey, and a look
-    into the database once a second tells when there is nothing to wait for any more. Raises Gone.
+    into the database once a second tells when there is nothing to wait for any more. It must not answer a log that is
+    fenced, from which nothing can be read or waited for: this would ask it again and again and let nobody else run.
+    Raises Gone, also for a reader that asks after the ending itself.
     """
     while True:
         log = find(response_id)
@@ -47,7 +51,11 @@ async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
         while not log.fenced:
             changed.clear()
             if after + 1 < log.base:  # a reader that fell behind what memory keeps
-                batch = await archive.read(log.response_id, after, _READ_BATCHES)
+                try:
+                    batch = await archive.read(log.response_id, after, _READ_BATCHES)
+                except (redis.RedisError, OSError):
+                    await asyncio.sleep(_AWAY_SECONDS)
+                    continue
                 if not batch:
                     after = log.base - 1  # forgotten after a flush of Valkey: what still exists goes on
                     continue
@@ -58,7 +66,7 @@ async def _from_memory(log: EventLog, after: int) -> AsyncIterator[list[Frame]]:
                 yield batch
                 log.read(after + 1)
             elif log.ended:
-                return
+                raise Gone
             else:
                 await changed.wait()
     finally:
@@ -72,12 +80,12 @@ async def _from_valkey(
         try:
             batch = await archive.wait(response_id, after, _BLOCK_MS, _READ_BATCHES)
         except (redis.RedisError, OSError):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_AWAY_SECONDS)
             batch = []
         if batch:
             after = batch[-1].number
             yield batch
-        elif await db.run(_has_ended, response_id):
+        elif await _is_over(response_id):
             batch = await _last_look(response_id, after)
             if not batch:
                 raise Gone
@@ -95,6 +103,13 @@ async def _last_look(response_id: str, after: int) -> list[Frame]:
         except (redis.RedisError, OSError):
             continue
     return []
+
+
+async def _is_over(response_id: str) -> bool:
+    try:
+        return await db.run(_has_ended, response_id)
+    except (OperationalError, InterfaceError):
+        return False  # an outage says nothing of the turn: asked again with the next look
 
 
 def _has_ended(response_id: str) -> bool:

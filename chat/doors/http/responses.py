@@ -145,27 +145,32 @@ def _sse(
 
 
 async def _frames(response_id: str, after: int, turn: Turn | None, bare: bool) -> AsyncGenerator[bytes, None]:
-    fresh = after < 0
     try:
         async with readers.reading(turn):
             async for batch in events.follow(response_id, after, hosting.here().find):
-                fresh = False
+                after = batch[-1].number
                 yield b"".join([(frame.bare() if bare else frame).sse() for frame in batch])
     except Gone:
-        frames = await db.run(_retold, response_id, fresh)
+        frames = await db.run(_retold, response_id, after)
         yield b"".join([frame.sse() for frame in frames])
 
 
-def _retold(response_id: str, fresh: bool) -> list[Frame]:
-    """A response whose log is gone: the ending event, and for a reader who has seen nothing what came before it too."""
+def _retold(response_id: str, after: int) -> list[Frame]:
+    """A response whose log is gone: the ending event, and for a reader who has seen nothing what came before it too.
+
+    Nothing for a reader who has seen the ending. Its number is the same for all, so that nobody sees one twice.
+    """
     row = Response.objects.filter(pk=response_id).first()
     if row is None:
         return []
     response = envelope.stored_object(row)
-    told = list(retelling.events(response)) if fresh else []
-    told.append({"type": envelope.ending(row.status), "response": response})
-    told[-1]["sequence_number"] = max(row.last_seq, len(told) - 1)
-    return [Frame(event["sequence_number"], event["type"], orjson.dumps(event)) for event in told]
+    told = list(retelling.events(response))
+    number = max(row.last_seq, len(told))
+    if after >= number:
+        return []
+    ending: dict[str, Any] = {"type": envelope.ending(row.status), "response": response, "sequence_number": number}
+    rest = [*told, ending] if after < 0 else [ending]
+    return [Frame(event["sequence_number"], event["type"], orjson.dumps(event)) for event in rest]
 
 
 def _object(principal: Principal, response_id: str) -> dict[str, Any]:
