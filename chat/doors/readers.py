@@ -4,13 +4,25 @@ Browser and background turns outlive their readers and are not counted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from chat import hosting
+from chat.events import EventLog
 from chat.models import Door
 from chat.turn import Turn
 
 LINGER_SECONDS = 30.0
+
+
+def finder(turn: Turn | None) -> Callable[[str], EventLog | None]:
+    """How a reader finds the log: that of the turn it started at once, for a turn can be over before its first look.
+
+    A warm-up that stores nothing waits for nothing at all, and leaves no other copy.
+    """
+    if turn is None:
+        return hosting.here().find
+    return lambda _: None if turn.log.fenced else turn.log
 
 
 @asynccontextmanager

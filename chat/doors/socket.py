@@ -14,10 +14,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from chat import approvals, envelope, events, hosting, lookup, params, stopping
+from chat import approvals, envelope, events, lookup, params, stopping
 from chat.creation import Kept
-from chat.doors import bodies, readers, starting
-from chat.errors import ApiError, bad_request
+from chat.doors import edge, frames, readers, starting
+from chat.errors import ApiError, bad_request, not_found
 from chat.events import Frame, Gone, archive
 from chat.models import Door, Response
 from chat.turn import Turn
@@ -30,31 +30,43 @@ logger = logging.getLogger(__name__)
 
 LIFETIME_SECONDS = 3600.0
 RECHECK_SECONDS = 3.0  # how soon an open socket notices that its person may not be here any more
-MAX_FRAME_BYTES = 8 * 1024 * 1024
 MAX_FOLLOWED = 32
+MAX_KEPT_BYTES = 8 * 1024 * 1024  # of a context that a connection alone remembers: as much as a frame may bring
 
+CUT = "This response was cut off, and nothing of it is stored. Send the request again."
 SIGNED_OUT, NOT_ALLOWED, UNKNOWN = 4401, 4403, 4404
+TRY_AGAIN = 1013
 
 
 class ResponsesSocket(AsyncWebsocketConsumer):
     """One connection. Who is on the line is asked again every few seconds."""
 
     principal: Principal
+    vault_untold = False  # a bell of the vault's came while its state could not be looked up
 
     async def connect(self) -> None:
         self.follows: dict[str, asyncio.Task[None]] = {}
+        self.lanes: dict[str, str] = {}  # by response, where its create named one
         self.kept: Kept | None = None
         self.opened = time.monotonic()
         self.watch: asyncio.Task[None] | None = None
         self.group = ""
         await self.accept()  # a refused handshake would hide the reason from a browser's script
+        try:
+            await self._open()
+        except Exception as error:
+            await self._send(frames.error(edge.fault(error, "opening a socket")))
+            await self.close(TRY_AGAIN)
+
+    async def _open(self) -> None:
         code = await self._ask()
         if code is not None:
             await self.close(code)
             return
         self.browser = self.principal.api_key is None
-        self.group = starting.group(self.principal)
-        await self.channel_layer.group_add(self.group, self.channel_name)
+        group = starting.group(self.principal)
+        await self.channel_layer.group_add(group, self.channel_name)
+        self.group = group
         self.watch = asyncio.create_task(self._recheck())
         await self.vault_changed({})  # a page that was away may have missed the bell
 
@@ -67,13 +79,15 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        token: object = None
+        echoed: dict[str, Any] = {}
         try:
-            message = _message(text_data)
-            token = message.get("deny_web:token")
+            message = frames.read(text_data)
+            echoed = frames.echoed(message)
             await self._act(message)
         except ApiError as error:
-            await self._send_error(error, token)
+            await self._send(frames.error(error) | echoed)
+        except Exception as error:  # else the connection would break, and what it alone remembers be lost
+            await self._send(frames.error(edge.fault(error, "a socket's frame")) | echoed)
 
     async def _act(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -84,39 +98,40 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             await self._follow_stored(message)
         elif kind == "deny_web:stop":
             self._need(Act.CHAT)
-            await stopping.stop(self.principal, _response_id(message))
+            await stopping.stop(self.principal, frames.response_id(message))
         elif kind == "deny_web:approve":
             self._need(Act.CHAT)
             await self._decide(message)
+        elif kind == "response.steer":
+            self._need(Act.CHAT)
+            await self._send(frames.steer_failed(message, self.lanes.get(str(message.get("previous_response_id")))))
         elif kind == "deny_web:ping":
             await self._send({"type": "deny_web:pong"})
         else:
             raise bad_request("Unknown message type.", "type")
 
     async def _create(self, message: dict[str, Any]) -> None:
-        create = params.parse(message)
-        if create.background:
-            raise bad_request("A socket always streams in the foreground; leave 'background' out.", "background")
         if not self.browser and self.follows:
             raise ApiError(409, "One response at a time on a connection.", code="response_in_progress")
-        kept, self.kept = self.kept, None  # a continuation that fails drops what it continued
+        kept, self.kept = self.kept, None  # a continuation that fails drops what it continued, at whatever it fails
+        lane = frames.lane(message)
+        create = params.parse({name: value for name, value in message.items() if name != "stream_id"})
+        if create.background:
+            raise bad_request("A socket always streams in the foreground; leave 'background' out.", "background")
         door = Door.BROWSER if self.browser else Door.API
         started = await starting.start(lambda: self.principal, create, door, kept=kept)
         if isinstance(started, str):
-            self._follow(started, -1, None)
+            self._follow(started, -1, None, lane)
         else:
-            self._follow(started.response_id, -1, started)
+            self._follow(started.response_id, -1, started, lane)
 
     async def _follow_stored(self, message: dict[str, Any]) -> None:
-        after = message.get("starting_after", -1)
-        if not isinstance(after, int) or not -1 <= after <= events.LAST_NUMBER:
-            raise bad_request("'starting_after' must be a whole number.", "starting_after")
-        response_id = _response_id(message)
+        after, response_id = frames.starting_after(message), frames.response_id(message)
         try:
             found = await db.run(lookup.response, self.principal, response_id)
         except ApiError as error:
             # The page has to know which of its answers cannot be followed.
-            await self._send({**_error_frame(error), "deny_web:response_id": response_id})
+            await self._send({**frames.error(error), "deny_web:response_id": response_id})
             return
         if found.wait_reason == approvals.WAITS:
             after = await self._show_waiting(found, after)
@@ -141,39 +156,67 @@ class ResponsesSocket(AsyncWebsocketConsumer):
         try:
             await db.run(approvals.decide, self.principal, wanted, approve, reason)
         except ApiError as error:
-            await self._send({**_error_frame(error), "deny_web:approval_request_id": wanted})
+            await self._send({**frames.error(error), "deny_web:approval_request_id": wanted})
 
-    def _follow(self, response_id: str, after: int, turn: Turn | None) -> None:
-        if len(self.follows) >= MAX_FOLLOWED:
+    def _follow(self, response_id: str, after: int, turn: Turn | None, lane: str | None = None) -> None:
+        if len(self.follows.keys() - {response_id}) >= MAX_FOLLOWED:
             raise ApiError(429, "Too many responses are followed on this connection.", code="too_many_follows")
         if before := self.follows.pop(response_id, None):
             before.cancel()
+        if lane is not None:
+            self.lanes[response_id] = lane
         task = asyncio.create_task(self._stream(response_id, after, turn))
         self.follows[response_id] = task
         task.add_done_callback(lambda done: self._followed(response_id, done))
 
     def _followed(self, response_id: str, task: "asyncio.Task[None]") -> None:
         if self.follows.get(response_id) is task:
-            del self.follows[response_id]
+            self._forget(response_id)
+
+    def _forget(self, response_id: str) -> None:
+        self.follows.pop(response_id, None)
+        self.lanes.pop(response_id, None)
+
+    def _told(self, response_id: str) -> dict[str, Any]:
+        """What each frame about a response says beside the event."""
+        told = {"stream_id": self.lanes[response_id]} if response_id in self.lanes else {}
+        return told | ({"deny_web:response_id": response_id} if self.browser else {})
 
     async def _stream(self, response_id: str, after: int, turn: Turn | None) -> None:
-        tail = b',"deny_web:response_id":"%b"}' % response_id.encode() if self.browser else b"}"
+        told = self._told(response_id)
+        try:
+            last = await self._tell(response_id, after, turn, told)
+        except OSError:
+            return  # of the line itself: the client has left
+        except Exception as error:
+            last = frames.error(edge.fault(error, f"telling of {response_id}"))
+        if last is not None:
+            if self.follows.get(response_id) is asyncio.current_task():
+                self._forget(response_id)
+            await self._send(last | told)
+
+    async def _tell(self, response_id: str, after: int, turn: Turn | None, told: dict[str, Any]) -> Any:
+        """Send the events up to the ending. Where that will not come, the frame in its place: nobody waits for ever."""
+        tail = b"," + orjson.dumps(told)[1:] if told else b"}"
         try:
             async with readers.reading(turn):
-                async for batch in events.follow(response_id, after, hosting.here().find):
+                async for batch in events.follow(response_id, after, readers.finder(turn)):
                     for frame in batch:
                         if frame.ends:
                             self._ended(response_id, frame, turn)
                         await self._send_frame(frame, tail)
         except Gone:
-            gone = await db.run(_gone, response_id)
-            if gone is not None:
-                await self._send({**gone, "deny_web:response_id": response_id})
+            lost = not_found() if turn is None or turn.stored else ApiError(500, CUT, code="server_error")
+            return await db.run(_gone, response_id) or frames.error(lost)
+        return None
 
     def _ended(self, response_id: str, frame: Frame, turn: Turn | None) -> None:
         """Before the ending is sent, since the client may send its next message at once."""
-        self.follows.pop(response_id, None)
-        if turn is not None and not turn.stored and frame.type in ("response.completed", "response.incomplete"):
+        self._forget(response_id)
+        if turn is None or turn.stored or frame.type not in ("response.completed", "response.incomplete"):
+            return
+        # A chain of warm-ups costs its client nothing and could grow for an hour, on each of its connections.
+        if len(orjson.dumps(turn.context)) <= MAX_KEPT_BYTES:
             self.kept = Kept(response_id, turn.context, turn.upstream.origin)
 
     async def _send_frame(self, frame: Frame, tail: bytes) -> None:
@@ -182,12 +225,6 @@ class ResponsesSocket(AsyncWebsocketConsumer):
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.base_send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
-
-    async def _send_error(self, error: ApiError, token: object) -> None:
-        answer = _error_frame(error)
-        if token is not None:
-            answer["deny_web:token"] = token
-        await self._send(answer)
 
     def _need(self, act: Act) -> None:
         if not self.principal.may(act):
@@ -218,18 +255,27 @@ class ResponsesSocket(AsyncWebsocketConsumer):
                     task.cancel()
                 await self.close(code)
                 return
+            if self.vault_untold:
+                await self.vault_changed({})
             if not self.browser and not self.follows and time.monotonic() - self.opened > LIFETIME_SECONDS:
                 message = "This connection is 60 minutes old. Open a new one."
-                await self._send_error(ApiError(400, message, code="websocket_connection_limit_reached"), None)
+                await self._send(frames.error(ApiError(400, message, code="websocket_connection_limit_reached")))
                 await self.close(1000)
                 return
 
     async def vault_changed(self, event: dict[str, Any]) -> None:
         """A bell: the workspace's lease is new, or gone."""
-        if self.browser:
+        if not self.browser:
+            return
+        try:
             lease = await db.run(leases.current, self.principal.tenant.id)
-            expires = lease.expires_at.isoformat() if lease else None
-            await self._send({"type": "deny_web:vault", "locked": lease is None, "expires_at": expires})
+        except Exception as error:  # asked again: an outage is no reason to cut off the answers that are under way
+            logger.warning("a vault's state could not be looked up: %s", type(error).__name__)
+            self.vault_untold = True
+            return
+        self.vault_untold = False
+        expires = lease.expires_at.isoformat() if lease else None
+        await self._send({"type": "deny_web:vault", "locked": lease is None, "expires_at": expires})
 
     async def approval_decided(self, event: dict[str, Any]) -> None:
         """A bell: somebody, perhaps in another tab, has decided a call of this person's turn; or nobody has in time."""
@@ -246,29 +292,9 @@ class ResponsesSocket(AsyncWebsocketConsumer):
             await self._send({"type": "deny_web:active", **known})
 
 
-def _error_frame(error: ApiError) -> dict[str, Any]:
-    frame = {"type": "error", "status": error.status, **error.as_body()}
-    return {**frame, "deny_web:headers": error.headers} if error.headers else frame
-
-
-def _message(text: str | None) -> dict[str, Any]:
-    if text is None or len(text) > MAX_FRAME_BYTES:
-        raise bad_request("Send JSON text frames of at most 8 MiB.")
-    message = bodies.read(text.encode())
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise bad_request("A frame is a JSON object with a 'type'.", "type")
-    return message
-
-
-def _response_id(message: dict[str, Any]) -> str:
-    value = message.get("response_id")
-    if not isinstance(value, str):
-        raise bad_request("'response_id' must be a string.", "response_id")
-    return value
-
-
 def _gone(response_id: str) -> dict[str, Any] | None:
     row = Response.objects.filter(pk=response_id).first()
     if row is None:
         return None
-    return {"type": "deny_web:gone", "sequence_number": row.last_seq, "response": envelope.stored_object(row)}
+    numbered = {"sequence_number": row.last_seq, "deny_web:response_id": row.pk}
+    return {"type": "deny_web:gone", **numbered, "response": envelope.stored_object(row)}

@@ -42,6 +42,7 @@ GOOD: dict[str, dict[str, Any]] = {
 MESSAGES: list[dict[str, Any]] = [
     {"type": "response.create", **bodies.CREATE},
     {"type": "deny_web:follow", "response_id": "resp_1", "starting_after": 3},
+    {"type": "response.steer", "previous_response_id": "resp_1", "input": bodies.ITEMS},
     {"type": "deny_web:stop", "response_id": "resp_1"},
     {"type": "deny_web:approve", "approval_request_id": "mcpr_1", "approve": True},
 ]

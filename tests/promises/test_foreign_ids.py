@@ -47,6 +47,7 @@ MESSAGES: dict[str, list[dict[str, Any]]] = {
     "deny_web:follow": [{"response_id": "ID"}, {"response_id": "ID", "starting_after": 3}],
     "deny_web:stop": [{"response_id": "ID"}],
     "deny_web:approve": [{"approval_request_id": "ID", "response_id": "ID", "approve": True}],
+    "response.steer": [],  # looks nothing up: every id gets the same refusal
     "deny_web:ping": [],
 }  # fmt: skip
 

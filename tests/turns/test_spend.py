@@ -253,7 +253,7 @@ def test_headers_come_with_json_streams_and_refusals(workspace: Workspace, upstr
         connection.send({"type": "response.create", "model": "m", "input": "hello"})
         frame = json.loads(connection.recv_bytes())
     assert frame["error"]["code"] == "rate_limit_exceeded"
-    assert "retry-after" in frame["deny_web:headers"]
+    assert "retry-after" in frame["error"]["headers"]
 
 
 def test_without_a_limit_there_is_no_header(workspace: Workspace, upstream):

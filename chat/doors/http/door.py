@@ -1,30 +1,22 @@
 """The door itself: who is calling, what came, and the API's one error shape."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response as HttpResponse
 from starlette.types import Scope
 
-from chat import faults
-from chat.doors import bodies
+from chat.doors import bodies, edge
 from chat.errors import ApiError, bad_request
 from deny_web import db
 from tenants import access
 from tenants.access import Act, Principal
-from vault.errors import Unavailable
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 RECHECK_SECONDS = 3.0  # how soon an open stream notices that its key was revoked
-
-_AWAY = (OperationalError, InterfaceError, Unavailable)
-_FAULT = "Something went wrong on this server. Try again."
-logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Principal], Awaitable[HttpResponse]]
 
@@ -37,11 +29,8 @@ def answered(handler: Callable[[Request], Awaitable[HttpResponse]]) -> Callable[
             return await handler(request)
         except ApiError as error:
             return answer(error.as_body(), error.status, error.headers)
-        except Exception as error:  # the door's edge: what nobody expected has the one shape too
-            logger.error("%s failed: %s at %s", request.url.path, type(error).__name__, faults.place(error))
-            away = isinstance(error, _AWAY)
-            message = "The server's database is away. Try again in a moment." if away else _FAULT
-            fault = ApiError(503 if away else 500, message, code="unavailable" if away else "server_error")
+        except Exception as error:  # what nobody expected has the one shape too
+            fault = edge.fault(error, request.url.path)
             return answer(fault.as_body(), fault.status)
 
     return handle

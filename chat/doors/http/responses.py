@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 
-from chat import deletion, envelope, events, hosting, lookup, params, retelling, stopping
+from chat import deletion, envelope, events, lookup, params, retelling, stopping
 from chat.doors import readers, starting
 from chat.doors.http.door import (
     MAX_BODY_BYTES,
@@ -147,7 +147,7 @@ def _sse(
 async def _frames(response_id: str, after: int, turn: Turn | None, bare: bool) -> AsyncGenerator[bytes, None]:
     try:
         async with readers.reading(turn):
-            async for batch in events.follow(response_id, after, hosting.here().find):
+            async for batch in events.follow(response_id, after, readers.finder(turn)):
                 after = batch[-1].number
                 yield b"".join([(frame.bare() if bare else frame).sse() for frame in batch])
     except Gone:
