@@ -195,11 +195,11 @@ def test_any_message_of_the_socket(ground: Ground) -> None:
 @pytest.mark.parametrize("more", [{}, {"background": True}], ids=str)
 def test_what_is_refused_late_leaves_nothing_in_progress(more: dict[str, Any], ground: Ground) -> None:
     """A summary that was not made here is seen only where the whole context is told."""
-    forged = {"type": "compaction", "encrypted_content": "dw1.AAAA"}
+    forged = {"type": "compaction", "encrypted_content": "dw1.ZZZZ"}  # not one that the bodies above may have left
     body = {"model": "m", "input": [{"role": "user", "content": "hi"}, forged], "store": True, **more}
     told = ground.post("/responses", json.dumps(body).encode())
     assert (told.status, json.loads(told.body)["error"]["code"]) == (400, "invalid_encrypted_content")
-    assert database.query(ground.workspace.app, "SELECT 1 FROM chat_item WHERE body LIKE '%dw1.AAAA%'") == []
+    assert database.query(ground.workspace.app, "SELECT 1 FROM chat_item WHERE body LIKE '%dw1.ZZZZ%'") == []
 
 
 def test_the_server_goes_on(ground: Ground, request: pytest.FixtureRequest) -> None:
