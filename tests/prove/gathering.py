@@ -101,7 +101,8 @@ def _look(script: worlds.Script, clock: setting.Clock, means: Sequence[str], *, 
     from tenants.models import Tenant
 
     taken: list[dumps.Dump] = []
-    wanted = set(range(len(script.steps) - DUMPS, len(script.steps)))
+    early = len(script.steps) - worlds.LAST - 1  # the last change of passwords is over
+    wanted = {early, *range(len(script.steps) - DUMPS, len(script.steps))}
     with setting.database(_template, _template.with_name(f"world-{_number}.sqlite3")) as path:
 
         def after(number: int) -> None:
@@ -114,7 +115,7 @@ def _look(script: worlds.Script, clock: setting.Clock, means: Sequence[str], *, 
     first, last, within = (reading.read(dump, worlds.VISIBLE) for dump in (taken[0], taken[-1], midway))
     look: dict[str, Callable[[], dict[str, float]]] = {
         "one": lambda: features.one(taken[-1]),
-        "many": lambda: features.many(taken),
+        "many": lambda: features.many(taken[1:]),
         "keys": lambda: features.with_keys(taken[-1], last),
         "midway": lambda: features.midway(midway, within),
         "two": lambda: features.two_with_keys([first, last]),

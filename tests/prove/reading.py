@@ -66,12 +66,13 @@ def _staged(dump: Dump, vault_id: bytes) -> list[bytes]:
 
 
 def same_slots(before: Reading, after: Reading) -> list[bool]:
-    """For every foreign slot that both dumps have: is it unchanged?"""
-    return [
-        was == now
-        for old, new in zip(before.foreign, after.foreign, strict=False)
-        for was, now in zip(old, new, strict=True)
-    ]
+    """For every foreign slot that both dumps have, in the header and in each entry: is it unchanged?"""
+    old, new = _by_label(before), _by_label(after)
+    return [was == now for label in old.keys() & new.keys() for was, now in zip(old[label], new[label], strict=True)]
+
+
+def _by_label(reading: Reading) -> dict[str | None, list[bytes]]:
+    return dict(zip([None, *(label for label, _ in reading.own)], reading.foreign, strict=True))
 
 
 def masked(dump: Dump, reading: Reading) -> bytes:

@@ -29,6 +29,7 @@ _NEXT = "pillar walnut saddle thirty"
 _NOBODYS = "a password that opens nothing"
 ACTOR = "operator"
 _TTL = 3600  # seconds
+LAST = 10  # acts at the end, of which some are sure
 _OFTEN = (
     ["put", "rotate", "delete", "purge", "get", "refused", "unlock", "lock", "call"],
     [6, 2, 1, 1, 1, 1, 1, 1, 2],
@@ -89,7 +90,7 @@ def _last(dice: random.Random, labels: list[str], bands: dict[str, int], order: 
     takes nothing away."""
     sure = [_any(dice, "put", label, bands[label], who) for who in order[:2] for label in labels[:2]]
     sure += [_any(dice, kind, "label-of-one", BANDS[0], 0) for kind in ("put", "call")]
-    for _ in range(4):
+    while len(sure) < LAST:
         label = dice.choice(labels)
         kind = dice.choice(["put", "rotate", "get", "refused", "unlock", "lock", "call"])
         sure.insert(dice.randrange(len(sure)), _any(dice, kind, label, bands[label], dice.choice(order)))
