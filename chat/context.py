@@ -73,7 +73,17 @@ def of_chain(tenant_id: uuid.UUID, response_id: str | None, origin: str = "", ro
         kept = [Kept(item_id, orjson.loads(body), orjson.loads(up)) for _, item_id, body, up in rows if item_id]
         told += of_items(kept, origin=origin)
     _check_length(length + room)
-    return told
+    return _with_calls(told)
+
+
+def _with_calls(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without outputs whose calls were deleted with their response, which an upstream refuses. What an upstream has
+    compacted may hold the call unseen."""
+    lost = {item["call_id"] for item in items if item["type"] in _ANSWERS and item.get("call_id")}
+    lost -= _call_ids(items) if lost else set()
+    if not lost or any(item["type"] == "compaction" for item in items):
+        return items
+    return [item for item in items if item["type"] not in _ANSWERS or item.get("call_id") not in lost]
 
 
 def _chain(sql: str, tenant_id: uuid.UUID, response_id: str, more: int = 0) -> list[tuple[Any, ...]]:

@@ -97,6 +97,8 @@ def create(
         # Two sends of the same token at once: the other one won.
         if create.token and (known := _existing(principal, create.token, door)):
             return known
+        if create.previous_response_id and lookup.parent(principal, create.previous_response_id) is None:
+            raise _no_parent() from None  # deleted at this moment
         raise
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
@@ -267,13 +269,17 @@ def parent_of(principal: Principal, create: Create, conversation: Conversation |
         return conversation.leaf if conversation else None
     found = lookup.parent(principal, create.previous_response_id)
     if found is None or (conversation is not None and found.conversation_id != conversation.pk):
-        raise bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
+        raise _no_parent()
     if found.status not in ENDED:
         sentence = "The previous response has not ended yet."
         if found.wait_reason == approvals.WAITS:
             sentence = "The previous response waits for a decision on a tool call. Decide it, or cancel the response."
         raise ApiError(409, sentence, code="response_in_progress")
     return found
+
+
+def _no_parent() -> ApiError:
+    return bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
 
 
 def _activate(conversation: Conversation, row: Response) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chat import deletion
+from chat import context, deletion
 from chat.errors import ApiError
 from chat.models import Conversation, Item, Response
 from tenants.access import Principal
@@ -54,3 +54,20 @@ def test_a_stranger_deletes_nothing(cast: Cast, chain: list[Response]) -> None:
             deletion.delete(Principal(tenant, cast.owner.role, stranger), chain[1].pk)
         assert caught.value.status == 404
     assert Response.objects.count() == len(chain)
+
+
+def test_an_answer_whose_call_was_deleted_is_not_told(cast: Cast, chain: list[Response]) -> None:
+    _, middle, first, second = chain
+    put(middle, "output", 0, {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"})
+    put(first, "input", 1, {"type": "function_call_output", "call_id": "call_1", "output": "1"})
+    put(second, "input", 1, {"type": "compaction", "encrypted_content": "theirs"})
+    put(second, "input", 2, {"type": "function_call_output", "call_id": "call_1", "output": "1"})
+
+    def answers(row: Response) -> int:
+        told = context.of_chain(cast.acme.pk, row.pk)
+        return sum(item["type"] == "function_call_output" for item in told)
+
+    assert answers(first) == 1
+    deletion.delete(cast.owner, middle.pk)
+    assert answers(first) == 0
+    assert answers(second) == 1, "what an upstream compacted may hold the call"
