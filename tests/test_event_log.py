@@ -164,6 +164,52 @@ async def test_after_a_flush_the_host_seeds_the_log_again():
     assert await numbers(None) == [0, 1, 2, 3]
 
 
+class Fails:
+    """One of the archive's acts, which breaks off at some of its calls: before it is done, or once it is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, at: int, *, done: bool = False) -> None:
+        self.act, self.at, self.done, self.calls = getattr(archive, name), at, done, 0
+        monkeypatch.setattr(archive, name, self)
+
+    async def __call__(self, *args: object) -> object:
+        self.calls += 1
+        if self.calls != self.at:
+            return await self.act(*args)
+        if self.done:
+            await self.act(*args)
+        raise redis.ConnectionError
+
+
+@pytest.mark.parametrize(("act", "at"), [("fence", 1), ("forget", 1), ("append", 2)])
+async def test_an_outage_while_a_log_is_seeded_again_holds_nobody_up(monkeypatch, act: str, at: int):
+    logs = [EventLog(f"resp_{n}", 1) for n in range(3)]
+    for log in logs:
+        for text in "abc":
+            log.emit(delta(text))
+    await asyncio.gather(*(log.flushed() for log in logs))
+    await valkey.aio().delete("log:resp_0", "log:resp_0:h", "log:resp_1")  # one whole, one back at an older state
+    await valkey.aio().hset("log:resp_1:h", "last", "0")
+    failing = Fails(monkeypatch, act, at)
+    for log in logs:
+        log.emit(ending())
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(log.flushed() for log in logs))
+    assert failing.calls > at
+    for log in logs:
+        assert [frame.number for frame in await archive.read(log.response_id, -1)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+async def test_an_answer_of_valkey_s_that_is_lost_doubles_nothing(monkeypatch, at: int):
+    log = EventLog(RESPONSE, 1)
+    Fails(monkeypatch, "append", at, done=True)
+    async with asyncio.timeout(20):
+        for event in (delta("a"), delta("b"), ending()):
+            log.emit(event)
+            await log.flushed()
+    assert await numbers(log) == await numbers(None) == [0, 1, 2]
+
+
 async def test_memory_is_bounded_and_old_frames_come_from_valkey(monkeypatch):
     monkeypatch.setattr(log_module, "MEMORY_BYTES", 2000)
     log = EventLog(RESPONSE, 1)

@@ -45,7 +45,7 @@ for k = 1, #KEYS, 2 do
   local known = redis.call('HMGET', hash, 'epoch', 'last')
   local verdict = 0
   if known[1] and tonumber(known[1]) > epoch then verdict = 1
-  elseif seed == '0' and known[2] ~= before then verdict = 2 end
+  elseif known[2] ~= before and (known[2] or seed == '0') then verdict = 2 end
   if verdict == 0 then
     if seed == '1' and not known[2] then redis.call('DEL', stream) end
     for i = 1, count do
@@ -155,4 +155,8 @@ def _script(source: str) -> "redis.commands.core.AsyncScript":
 
 
 async def forget(response_id: str) -> None:
-    await valkey.aio().delete(_stream(response_id))
+    """Drop the copy, to be seeded again. The fence stays; without its last number, only a seed is taken."""
+    async with valkey.aio().pipeline(transaction=True) as both:
+        both.delete(_stream(response_id))
+        both.hdel(_hash(response_id), "last")
+        await both.execute()

@@ -17,6 +17,7 @@ from chat.events.frame import ENDINGS, Frame, encode
 logger = logging.getLogger(__name__)
 
 MEMORY_BYTES = 4 * 1024 * 1024  # what a host keeps of one log; older frames are read from Valkey
+_FIRST_DELAY = 0.05  # seconds before Valkey is tried again; doubled up to one
 BACKLOG_BYTES = 1024 * 1024  # what may wait for Valkey before the model's stream is held back
 
 
@@ -154,36 +155,40 @@ class _Flusher:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="event-log-flusher")
 
     async def _run(self) -> None:
+        delay = _FIRST_DELAY
         try:
             while self._dirty:
                 logs = [log for log in self._dirty if log.pending()]
                 self._dirty.clear()
-                if logs:
+                try:
                     await self._flush(logs)
+                    delay = _FIRST_DELAY
+                except (redis.RedisError, OSError) as error:
+                    logger.warning("Valkey is away (%s); events wait", type(error).__name__)
+                    self._dirty |= dict.fromkeys(logs)  # whoever waits for one of them would wait for ever
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, 1.0)
         finally:
             self._task = None
 
     async def _flush(self, logs: list[EventLog]) -> None:
+        if not logs:
+            return
         appends = [Append(log.response_id, log.epoch, log.pending(), not log.seeded) for log in logs]
-        delay = 0.05
-        while True:
-            try:
-                verdicts = await archive.append(appends)
-                break
-            except (redis.RedisError, OSError) as error:
-                logger.warning("Valkey is away (%s); events wait", type(error).__name__)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 1.0)
-        for log, one, verdict in zip(logs, appends, verdicts, strict=True):
+        forgotten = []
+        for log, one, verdict in zip(logs, appends, await archive.append(appends), strict=True):
             if verdict is Verdict.APPENDED:
                 log.seeded = True
                 log.show(one.frames[-1].number + 1)
             elif verdict is Verdict.FENCED:
                 log.shut_out()
             else:
-                await self._seed(log)
+                forgotten.append(log)
+        for log in forgotten:  # after the others, which an outage now would leave without their verdict
+            await self._seed(log)
 
     async def _seed(self, log: EventLog) -> None:
+        """Append all that memory holds. Can break off anywhere: done again, it finds the log forgotten again."""
         # Also met after an answer that was lost on the way: the batch is in, only we do not know.
         last = await archive.fence(log.response_id, log.epoch)
         if last is None:
@@ -192,17 +197,16 @@ class _Flusher:
             log.show(min(last + 1, log.next_number))
             self._dirty[log] = None
         else:
-            log.seeded = False
             await archive.forget(log.response_id)
-            log.shown, shown = log.base, log.shown
-            frames = log.pending()
-            log.shown = shown
+            frames = list(log.frames)
             verdict = (await archive.append([Append(log.response_id, log.epoch, frames, True)]))[0]
             if verdict is Verdict.FENCED:
                 log.shut_out()
-            else:
+            elif verdict is Verdict.APPENDED:
                 log.seeded = True
                 log.show(frames[-1].number + 1)
+            else:
+                self._dirty[log] = None  # the batch is in, and its answer was lost
 
 
 _flushers: dict[int, _Flusher] = {}
