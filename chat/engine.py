@@ -77,8 +77,7 @@ def _stopped(turn: Turn, reason: str) -> dict[str, Any]:
 
 async def _steps(turn: Turn) -> None:
     if turn.fresh:
-        turn.emit({"type": "response.created", "response": turn.object(Status.IN_PROGRESS)})
-        turn.emit({"type": "response.in_progress", "response": turn.object(Status.IN_PROGRESS)})
+        _begin(turn)
     elif turn.resume is not None and turn.resume.waiting:
         await waiting.for_outcomes(turn, dict(turn.resume.waiting))
     if turn.asks and await waiting.for_decisions(turn):
@@ -107,6 +106,15 @@ async def _steps(turn: Turn) -> None:
             raise UpstreamIncomplete(step.incomplete)
         if step.client_calls or not step.calls:
             return
+
+
+def _begin(turn: Turn) -> None:
+    """The first events; a background response was queued before, and clients wait for the event that says so."""
+    first = Status.QUEUED if turn.door == Door.BACKGROUND else Status.IN_PROGRESS
+    turn.emit({"type": "response.created", "response": turn.object(first)})
+    if first is Status.QUEUED:
+        turn.emit({"type": "response.queued", "response": turn.object(first)})
+    turn.emit({"type": "response.in_progress", "response": turn.object(Status.IN_PROGRESS)})
 
 
 async def _stream(turn: Turn) -> Step:

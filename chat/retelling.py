@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
+_REASONED = frozenset({"summary", "content", "encrypted_content"})
 
 
 def events(response: Json) -> Iterator[Json]:
@@ -19,7 +20,10 @@ def events(response: Json) -> Iterator[Json]:
 def _unnumbered(response: Json) -> Iterator[Json]:
     begun = {**response, "status": "in_progress", "output": [], "usage": None, "error": None, "completed_at": None}
     begun["incomplete_details"] = None
-    yield {"type": "response.created", "response": begun}
+    queued = {**begun, "status": "queued"}
+    yield {"type": "response.created", "response": queued if response.get("background") else begun}
+    if response.get("background"):
+        yield {"type": "response.queued", "response": queued}
     yield {"type": "response.in_progress", "response": begun}
     for index, item in enumerate(response["output"]):
         yield {"type": "response.output_item.added", "output_index": index, "item": _begun(item)}
@@ -33,6 +37,12 @@ def _begun(item: Json) -> Json:
         return {**item, "status": "in_progress", "content": []}
     if item["type"] == "function_call":
         return {**item, "status": "in_progress", "arguments": ""}
+    if item["type"] == "mcp_call":
+        known = {key: value for key, value in item.items() if key != "deny_web:request"}  # which tells how it went
+        return {**known, "status": "in_progress", "arguments": "", "output": None, "error": None}
+    if item["type"] == "reasoning":
+        known = {key: value for key, value in item.items() if key not in _REASONED}
+        return {**known, "summary": [], **({"status": "in_progress"} if item.get("status") else {})}
     return item
 
 
@@ -44,6 +54,36 @@ def _inside(item: Json) -> Iterator[Json]:
     elif item["type"] == "function_call":
         yield {"type": "response.function_call_arguments.delta", "delta": item["arguments"]}
         yield {"type": "response.function_call_arguments.done", "arguments": item["arguments"]}
+    elif item["type"] == "mcp_call":
+        yield from _call(item)
+    elif item["type"] == "reasoning":
+        yield from _reasoning(item)
+
+
+def _call(item: Json) -> Iterator[Json]:
+    yield {"type": "response.mcp_call_arguments.delta", "delta": item["arguments"]}
+    yield {"type": "response.mcp_call_arguments.done", "arguments": item["arguments"]}
+    failed = item.get("error") is not None or item.get("status") == "failed"
+    if failed or item.get("status") in ("completed", None):  # else it never came to an end
+        yield {"type": "response.mcp_call.in_progress"}
+        yield {"type": f"response.mcp_call.{'failed' if failed else 'completed'}"}
+
+
+def _reasoning(item: Json) -> Iterator[Json]:
+    for index, part in enumerate(item.get("summary") or []):
+        for event in _thought(part, "reasoning_summary_part", "reasoning_summary_text"):
+            yield {**event, "summary_index": index}
+    for index, part in enumerate(item.get("content") or []):
+        for event in _thought(part, "content_part", "reasoning_text"):
+            yield {**event, "content_index": index}
+
+
+def _thought(part: Json, whole: str, name: str) -> Iterator[Json]:
+    text = part.get("text") or ""
+    yield {"type": f"response.{whole}.added", "part": {**part, "text": ""}}
+    yield {"type": f"response.{name}.delta", "delta": text}
+    yield {"type": f"response.{name}.done", "text": text}
+    yield {"type": f"response.{whole}.done", "part": part}
 
 
 def _part(part: Json) -> Iterator[Json]:

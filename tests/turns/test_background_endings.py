@@ -83,10 +83,12 @@ def test_cancelled_response_says_so_everywhere(workspace: Workspace, upstream, r
     client = workspace.client()
     with client.responses.create(model="m", input="go", background=True, stream=True) as stream:
         events = iter(stream)
-        response_id = next(events).response.id
+        first = [next(events) for _ in range(3)]
+        response_id = first[0].response.id
         upstream.wait_state("held")
         cancelled = client.responses.cancel(response_id)
         last = list(events)[-1]
+    assert [event.type for event in first] == ["response.created", "response.queued", "response.in_progress"]
     assert cancelled.status == "cancelled"
     assert cancelled.incomplete_details is None
     assert (last.type, last.response.status) == ("response.incomplete", "cancelled")
