@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chat import lookup
 from chat.errors import bad_request
-from chat.models import Step
+from chat.models import Item, Step
 from tenants.access import Principal
 
 Json = dict[str, Any]
@@ -20,10 +20,10 @@ _NAME: Final = "comparison_response_id"
 
 @dataclass(frozen=True)
 class Compared:
-    """Our id of a response, and what the upstream of that name calls it."""
+    """Our id of a response, and what the upstream of that origin calls it."""
 
     response_id: str
-    upstream: str = ""
+    origin: str = ""
     upstream_id: str = ""
 
 
@@ -44,12 +44,15 @@ def still(request: Json) -> Compared | None:
     return _made(wanted) if isinstance(wanted, str) else None
 
 
-def put(compared: Compared | None, upstream: str, body: Json) -> None:
-    """Name the response in `body` as the upstream of that name does; not at all to one that did not make it."""
+def put(compared: Compared | None, origin: str, body: Json) -> None:
+    """Name the response in `body` as the upstream of `origin` does; not at all to one that did not make it.
+
+    Names of upstreams are the workspace's to give: by the name, one of its own could put a word into another's mouth.
+    """
     if _wanted(body) is None:
         return
     options = {key: value for key, value in body[_OPTIONS].items() if key != _NAME}
-    if compared is not None and compared.upstream == upstream:
+    if compared is not None and origin and compared.origin == origin:
         options[_NAME] = compared.upstream_id
     body[_OPTIONS] = options
 
@@ -69,4 +72,7 @@ def _wanted(body: Json) -> Any:
 
 def _made(response_id: str) -> Compared:
     step = Step.objects.filter(response=response_id).exclude(upstream_response_id="").order_by("-n").first()
-    return Compared(response_id) if step is None else Compared(response_id, step.upstream, step.upstream_response_id)
+    if step is None:
+        return Compared(response_id)
+    makers = {names.get("by") for names in Item.objects.filter(step=step).values_list("upstream", flat=True)} - {None}
+    return Compared(response_id, makers.pop() if len(makers) == 1 else "", step.upstream_response_id)

@@ -148,7 +148,7 @@ def _body(turn: Turn) -> dict[str, Any]:
     body["model"] = turn.upstream.named(turn.envelope["model"])
     body["input"] = context.answered(turn.context)
     body["store"] = False  # the chain lives here, where it belongs to one tenant
-    comparison.put(turn.compared, turn.upstream.name, body)
+    comparison.put(turn.compared, turn.upstream.origin, body)
     calls.put_tools(turn, body)
     tripwires.put_planted(turn, body)
     if body.get("max_output_tokens"):

@@ -1,12 +1,13 @@
 """A response to compare a prompt's cache with is found by its asker alone, and named to each side in its own words."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chat import comparison, engine
 from chat.errors import ApiError
-from chat.models import Door, Response, Status, Step
+from chat.models import Door, Item, Response, Status, Step
 from chat.step import Step as LiveStep
 from tenants.access import Principal
 from tests.cast import Cast
@@ -19,7 +20,11 @@ def made(principal: Principal, **more: Any) -> Response:
     owner = {"tenant": principal.tenant, "user": principal.user}
     row = Response.objects.create(door=Door.BROWSER, status=Status.COMPLETED, request={}, **owner, **more)
     for n in (0, 1):
-        Step.objects.create(response=row, n=n, epoch=1, upstream="u", upstream_response_id=f"resp_up_{n}")
+        step = Step.objects.create(response=row, n=n, epoch=1, upstream="u", upstream_response_id=f"resp_up_{n}")
+        for position in (2 * n, 2 * n + 1):  # a call of ours names no maker
+            place = {"direction": "output", "position": position, "item_id": f"item_{position}"}
+            by = {"by": "here"} if position % 2 else {"call_id": "c"}
+            Item.objects.create(tenant=row.tenant, response=row, step=step, body={}, upstream=by, **place)
     return row
 
 
@@ -31,6 +36,7 @@ def test_it_goes_up_as_its_upstream_calls_it_and_comes_back_as_its_client_does(c
     row = made(cast.owner)
     turn = make_turn(**request(row.pk))
     turn.envelope["model"] = "m"
+    turn.upstream = replace(turn.upstream, origin="here")
     turn.compared = comparison.asked(cast.owner, turn.request)
     assert comparison.still(turn.request) == turn.compared
     assert engine._body(turn)["prompt_cache_options"] == {"mode": "explicit", "comparison_response_id": "resp_up_1"}
@@ -42,9 +48,10 @@ def test_it_goes_up_as_its_upstream_calls_it_and_comes_back_as_its_client_does(c
 
 def test_an_upstream_that_did_not_make_it_hears_no_id(cast: Cast) -> None:
     row = made(cast.owner)
-    for compared in (None, comparison.Compared(row.pk), comparison.Compared(row.pk, "another", "resp_up")):
+    known = comparison.asked(cast.owner, request(row.pk))
+    for compared, origin in ((None, "here"), (comparison.Compared(row.pk), ""), (known, "elsewhere"), (known, "")):
         body = request(row.pk)
-        comparison.put(compared, "u", body)
+        comparison.put(compared, origin, body)
         assert body == {"prompt_cache_options": {"mode": "explicit"}}
 
 

@@ -73,7 +73,7 @@ async def count_input_tokens(request: Request, principal: Principal) -> HttpResp
     offered = await db.run(offers.asked, principal.tenant, principal.api_key, create.request)
     body = {**params.upstream_parameters(create.request), "input": history}
     body.pop("stream_options", None)  # it counts, and streams nothing
-    comparison.put(None, source.first.name, body)
+    comparison.put(None, source.first.origin, body)
     body["tools"] = narrowing.tools_up(body["tools"], offered)
     if "tool_choice" in body:
         body["tool_choice"] = narrowing.choice_up(body["tool_choice"], body["tools"], offered, again=False)
