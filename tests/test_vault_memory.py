@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands, load_command_class
 
 from tests.infra.app import App
 from tests.vault_cast import FIRST, Vault
@@ -63,6 +64,16 @@ def test_a_hardened_process_leaves_no_core_and_is_not_to_be_looked_into() -> Non
     root = Path(__file__).resolve().parent.parent
     told = subprocess.run([sys.executable, "-c", asked], cwd=root, capture_output=True, text=True, check=True).stdout
     assert told.split() == ["(0,", "0)", "0"]
+
+
+@pytest.mark.parametrize("name", ["create_tenant", "denysh", "provider", "rotate_server_keys", "vault"])
+def test_the_commands_that_see_secrets_are_hardened(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(memory, "harden", lambda: heard.append(name))
+    command = load_command_class(get_commands()[name], name)
+    with pytest.raises(SystemExit):
+        command.run_from_argv(["manage.py", name, "--help"])
+    assert heard == [name]
 
 
 @pytest.mark.e2e

@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import Http404
 
 from chat.models import Provider
@@ -15,12 +15,13 @@ from chat.providers.upstream import Timeouts
 from tenants import access
 from tenants.access import Principal
 from tenants.rules import Refused
+from vault.management.hardened import HardenedCommand
 
 Kind = Provider.Kind
 _WAITS = ("connect", "first-byte", "gap", "whole")
 
 
-class Command(BaseCommand):
+class Command(HardenedCommand):
     help = "Set, list, remove and route the upstreams of a workspace. A key is read from stdin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -12,9 +12,10 @@ from tenants import accounts, actions
 from tenants.models import Role
 from vault import compartments
 from vault.errors import VaultError
+from vault.management.hardened import HardenedCommand
 
 
-class Command(BaseCommand):
+class Command(HardenedCommand):
     help = (
         "Make a workspace, all or nothing. OWNER_PASSWORD is the owner's (not needed if the account exists), "
         "VAULT_PASSWORD the vault's; both can be given as NAME_FILE."

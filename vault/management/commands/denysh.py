@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import Http404
 
 from deny_web import env
@@ -13,9 +13,10 @@ from tenants.access import Principal
 from tenants.rules import Refused
 from vault.denysh import items, sealing, server
 from vault.errors import CredentialNotFound, VaultError
+from vault.management.hardened import HardenedCommand
 
 
-class Command(BaseCommand):
+class Command(HardenedCommand):
     help = (
         "Keep items for deny.sh's clients. DENY_VAULT_PASSWORD is the password that they are sealed under, and that a "
         "client gives to vault_get."

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from deny_web.env import BadEnvironment
 from vault import audit_keys, compaction_keys, rewrap, server_keys
 from vault.errors import VaultError
+from vault.management.hardened import HardenedCommand
 from vault.tripwires import keys as tripwire_keys
 
 _WAIT = 60  # seconds; far longer than any process holds a row that it sealed before it writes it
 _PASSES = 5
 
 
-class Command(BaseCommand):
+class Command(HardenedCommand):
     help = (
         "Add a new server key and seal everything afresh under it, while the app runs. Cut off at any point, it goes "
         "on when it is run again. With --retire, take the old keys away once nothing is sealed under them."

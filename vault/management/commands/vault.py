@@ -5,19 +5,20 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import Http404
 
 from deny_web import env
 from tenants import access
 from tenants.access import Principal
-from vault import backup, entries, leases, lookalikes, memory, rolling, row, terminal
+from vault import backup, entries, leases, lookalikes, rolling, row, terminal
 from vault.errors import VaultError
+from vault.management.hardened import HardenedCommand
 
 _MOST_STDIN = 1024 * 1024  # bytes
 
 
-class Command(BaseCommand):
+class Command(HardenedCommand):
     help = "Store, show and remove credentials, unlock and lock, change passwords. VAULT_PASSWORD is the password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,10 +42,6 @@ class Command(BaseCommand):
                 act.add_argument(
                     "--unattended", action="store_true", help="let VAULT_PASSWORD_<SLUG> of the worker unlock"
                 )
-
-    def run_from_argv(self, argv: list[str]) -> None:
-        memory.harden()  # only where the process is the command's own
-        super().run_from_argv(argv)
 
     def handle(self, *args: Any, act: str, slug: str = "", **options: Any) -> None:
         if act == "lookalike":
