@@ -1,10 +1,13 @@
 """A change of passwords that is cut off: the old ones hold, the same call goes on, and the stage tells nothing."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from tests.vault_cast import FIRST, NEW, SECOND, Vault
@@ -51,6 +54,49 @@ def value(vault: Vault, label: str, password: str) -> bytes:
 
 def let_it_rest(vault: Vault, since: timedelta = compartments.RUNNING) -> None:
     VaultStage.objects.for_tenant(vault.tenant).update(touched_at=timezone.now() - since)
+
+
+def until_somebody_waits(vault: Vault) -> None:
+    """On PostgreSQL: until another connection stands at a lock. SQLite's one writer is what others wait for anyway."""
+    with connection.cursor() as cursor:
+        while connection.vendor == "postgresql":
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+
+
+@pytest.mark.db_matrix
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("resumed", [False, True], ids=["begun", "gone on with"])
+def test_a_label_that_is_purged_while_a_change_begins_is_not_staged(
+    stocked: Vault, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    removed, really = Event(), entries._remove
+
+    def remove(*args: Any) -> Any:
+        refusal = really(*args)
+        removed.set()
+        until_somebody_waits(stocked)
+        return refusal
+
+    def purge() -> None:
+        try:
+            entries.purge(stocked.tenant, "label-39", actor="operator")
+        finally:
+            connection.close()
+
+    if resumed:
+        with pytest.raises(Cut):
+            rolling.roll(stocked.tenant, FIRST, NEW, actor="operator", told=cut_after(16))
+        let_it_rest(stocked)
+    monkeypatch.setattr(entries, "_remove", remove)
+    with ThreadPoolExecutor(1) as pool:
+        purging = pool.submit(purge)
+        assert removed.wait(20)
+        rolling.roll(stocked.tenant, FIRST, NEW, actor="operator")
+        purging.result()
+    assert VaultEntry.objects.for_tenant(stocked.tenant).count() == LABELS - 1
+    assert value(stocked, "label-00", NEW) == b"label-00"
 
 
 def test_cut_off_the_old_password_holds_and_the_same_call_goes_on(cut_off: Vault) -> None:

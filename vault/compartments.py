@@ -6,7 +6,7 @@ the end. An early return would tell by its time and its queries what the answer 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -153,8 +153,7 @@ def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: 
         VaultError: the act's own refusal, likewise.
     """
     with transaction.atomic():
-        versions = VaultHeader.objects.for_tenant(tenant).select_for_update().values_list("version", flat=True)
-        if list(versions) != [opened.version]:
+        if lock(tenant) != [opened.version]:
             raise Busy
         if verb == WRITE:
             refuse_while_changing(tenant)
@@ -167,6 +166,23 @@ def acting(tenant: Tenant, opened: Opened, verb: str, *, actor: Actor, subject: 
         audit.record(tenant, REFUSED if refusal else verb, actor=actor, subject=subject)
     if refusal:
         raise refusal from None
+
+
+def hold(tenant: Tenant) -> None:
+    """For acts that write without a password: keep any change of passwords from beginning until this transaction ends.
+
+    One that began behind the check would stage a row that this act removes.
+
+    Raises:
+        Busy: somebody is changing the passwords at this moment.
+    """
+    lock(tenant)
+    refuse_while_changing(tenant)
+
+
+def lock(tenant: Tenant) -> Sequence[int]:
+    """Lock the vault's header until the transaction ends; its version, or nothing where there is none."""
+    return list(VaultHeader.objects.for_tenant(tenant).select_for_update().values_list("version", flat=True))
 
 
 def refuse_while_changing(tenant: Tenant) -> None:

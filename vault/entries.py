@@ -62,7 +62,7 @@ def make(tenant: Tenant, label: str, *, actor: Actor, band: int = DEFAULT_BAND) 
     label = labels.clean(label)
     vault_id = compartments.look(tenant).vault_id
     with transaction.atomic():
-        compartments.refuse_while_changing(tenant)
+        compartments.hold(tenant)
         scrub.soon()  # as behind `put`: a journal that was not cut would tell that this label was made without a value
         if not storage.create(tenant, label, band, vault_id=vault_id, at=timezone.now()):
             return False
@@ -127,7 +127,7 @@ def purge(tenant: Tenant, label: str, *, actor: Actor, password: str | None = No
             outcome.refusal = _remove(tenant, label)
         return
     with transaction.atomic():
-        compartments.refuse_while_changing(tenant)
+        compartments.hold(tenant)
         scrub.soon()
         refusal = _remove(tenant, label)
         if refusal:

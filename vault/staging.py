@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from tenants import audit
 from tenants.models import Tenant
-from vault import header, outer, scrub, sealing, storage
+from vault import compartments, header, outer, scrub, sealing, storage
 from vault.compartments import REFUSED, RUNNING, WRITE, Actor, Opened
 from vault.errors import Busy, Damaged, VaultError
 from vault.header import Compartment
@@ -108,7 +108,7 @@ def fill(tenant: Tenant, stage: Stage, change: Change, told: Told) -> None:
     """Stage what is not staged yet, a few rows at a time, so that others get to write between.
 
     Raises:
-        Busy: another runner took over. Damaged: a row cannot be read.
+        Busy: another runner took over, or the header changed. Damaged: a row cannot be read.
     """
     while True:
         total = VaultEntry.objects.for_tenant(tenant).count()
@@ -123,6 +123,9 @@ def fill(tenant: Tenant, stage: Stage, change: Change, told: Told) -> None:
             for entry in chunk
         ]
         with transaction.atomic():
+            # Where a runner was silent for so long that others write again, a label may go at this moment: PostgreSQL
+            # would refuse the whole chunk for a row that refers to nothing.
+            _lock(tenant, change.opened)
             if not stage.row().update(touched_at=timezone.now()):
                 raise Busy
             VaultStagedRow.objects.filter(stage_id=stage.id, entry__in=chunk).delete()
@@ -173,8 +176,7 @@ def sweep(now: datetime) -> int:
 
 
 def _lock(tenant: Tenant, opened: Opened) -> None:
-    versions = VaultHeader.objects.for_tenant(tenant).select_for_update().values_list("version", flat=True)
-    if list(versions) != [opened.version]:
+    if compartments.lock(tenant) != [opened.version]:
         raise Busy
 
 
