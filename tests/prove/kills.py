@@ -1,5 +1,6 @@
 """Promise 5, kills: a process that changes the vault is killed at any moment; what is there is the old or the new."""
 
+import io
 import multiprocessing
 import random
 import time
@@ -9,24 +10,27 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tenants import audit
 from tenants.models import Tenant
 from tests.prove import setting, writer
 from tests.prove.figures import Figure, Section, tried
-from vault import compartments, entries, rolling, storage
+from vault import backup, compartments, entries, rolling, storage
 from vault.errors import VaultError
 from vault.models import VaultEntry
 
 PASSWORDS = ("harbour violin cactus ninety", "meadow anvil citrus forty")
 LABELS = 90
+_PASSPHRASE = "velvet harbour cinder maple ninety"
 _WORDS = 9  # that the first process may say, to learn how long an act takes here
-_PER_ACT = {"put": 1, "roll": 2}  # words that go with an act
+_PER_ACT = {"put": 1, "roll": 2, "add-password": 2, "purge": 2, "import": 2}  # words that go with an act
 
 
 def examine(template: Path, times: int) -> Section:
-    """Kill writers and rollers so many times each."""
+    """Kill each kind of command so many times."""
     path = template.with_name("kills.sqlite3")
     with setting.cheap(), setting.database(template, path):
-        figures = [_writers(path, times), *_rollers(path, times)]
+        figures = [_writers(path, times), *_rollers(path, times), *_adders(path, times)]
+        figures += [_purgers(path, times), _importers(path, times)]
     return Section("Promise 5: kills", _METHOD, figures)
 
 
@@ -119,6 +123,71 @@ def _rollers(path: Path, times: int) -> list[Figure]:
         tried("Asked for again, it ends well", times, unfinished, unit="rolls"),
         Figure("Kills that left a stage to go on with", f"{midway} of {times}", hit, control=True),
     ]
+
+
+def _adders(path: Path, times: int) -> list[Figure]:
+    """Kills while a password is added; whoever was named opens everything, and the same call ends well."""
+    tenant, pace, mine = Tenant.objects.get(), _Pace(_PER_ACT["add-password"], random.Random(13)), _in_force()
+    now = broken = unfinished = 0
+    for _ in range(times):
+        setting.use(path)
+        said = _killed(writer.add_password, (str(path), tenant.slug, mine, now), pace)
+        now, _began = _turn(said, now)
+        new = writer.another(now)
+        broken += not _whole(tenant, mine) or not _chained(tenant)
+        if not compartments.open_with(tenant, new).right:
+            rolling.add_password(tenant, new, [mine], actor="operator")
+        unfinished += not _whole(tenant, mine) or not _is_empty(tenant, new)
+        now += 1
+    return [
+        tried("`vault add-password` killed: who was named opens everything", times, broken, unit="kills"),
+        tried("Asked for again, the new password opens, and nothing beneath it", times, unfinished, unit="additions"),
+    ]
+
+
+def _purgers(path: Path, times: int) -> Figure:
+    """Kills while a label goes: it is there with its value, or it is gone, and all others stay."""
+    tenant, pace, mine = Tenant.objects.get(), _Pace(_PER_ACT["purge"], random.Random(14)), _in_force()
+    now = wrong = 0
+    for _ in range(times):
+        setting.use(path)
+        said = _killed(writer.purge, (str(path), tenant.slug, "purged", mine, now), pace)
+        now = max([now, *(number + (what == "done") for what, number in said)])
+        there = any(entry.label == "purged" for entry in entries.list(tenant))
+        wrong += there and _value(tenant, "purged", mine) not in (writer.value(now), writer.value(now + 1))
+        wrong += not _whole(tenant, mine) or not _chained(tenant)
+    return tried(f"`vault purge` killed ({now:,} labels purged)", times, wrong, unit="kills")
+
+
+def _importers(path: Path, times: int) -> Figure:
+    """Kills while a file becomes the vault: all of it is there, or none."""
+    tenant, pace, mine = Tenant.objects.get(), _Pace(_PER_ACT["import"], random.Random(15)), _in_force()
+    file, exported, partly = path.with_name("killed.backup"), io.BytesIO(), 0
+    backup.export_vault(tenant, _PASSPHRASE, exported, actor="operator")
+    file.write_bytes(exported.getvalue())
+    for _ in range(times):
+        setting.use(path)
+        _killed(writer.restore, (str(path), tenant.slug, str(file), _PASSPHRASE), pace)
+        made = compartments.exists(tenant)
+        partly += not (_whole(tenant, mine) if made else not entries.list(tenant)) or not _chained(tenant)
+    return tried("`vault import` killed: the whole vault is there, or nothing", times, partly, unit="kills")
+
+
+def _in_force() -> str:
+    """The password that the rolls have left."""
+    tenant = Tenant.objects.get()
+    return next(password for password in PASSWORDS if compartments.open_with(tenant, password).right)
+
+
+def _is_empty(tenant: Tenant, password: str) -> bool:
+    """Whether the password opens a compartment without a value."""
+    opened = compartments.open_with(tenant, password)
+    every = VaultEntry.objects.for_tenant(tenant)
+    return opened.right and not any(storage.read(entry, opened.vault_id, opened.compartment) for entry in every)
+
+
+def _chained(tenant: Tenant) -> bool:
+    return audit.verify(tenant).fault is None
 
 
 def _turn(said: list[tuple[str, int]], now: int) -> tuple[int, bool]:

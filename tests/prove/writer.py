@@ -32,6 +32,53 @@ def roll(path: str, slug: str, passwords: tuple[str, str], turn: int, said: Conn
         said.send(("done", number))
 
 
+def add_password(path: str, slug: str, survivor: str, turn: int, said: Connection) -> None:
+    """`vault add-password` with password after password; only `survivor` is named each time."""
+    _run(path, {})
+    for number in count(turn):
+        os.environ["NEW_VAULT_PASSWORD"] = another(number)
+        said.send(("begins", number))
+        _command("add-password", slug, stdin=survivor.encode())
+        said.send(("done", number))
+
+
+def purge(path: str, slug: str, label: str, password: str, turn: int, said: Connection) -> None:
+    """`vault put` of a value, and `vault purge` of its label."""
+    _run(path, {"VAULT_PASSWORD": password})
+    for number in count(turn):
+        _command("put", slug, label, stdin=value(number))
+        said.send(("begins", number))
+        _command("purge", slug, label)
+        said.send(("done", number))
+
+
+def restore(path: str, slug: str, file: str, passphrase: str, said: Connection) -> None:
+    """`vault import` of a file, the vault taken away before each."""
+    _run(path, {"VAULT_BACKUP_PASSPHRASE": passphrase})
+    exported = Path(file).read_bytes()
+    while True:
+        take_away()
+        said.send("begins")
+        _command("import", slug, stdin=exported)
+        said.send("done")
+
+
+def take_away() -> None:
+    """The vault goes, in one transaction."""
+    from django.db import transaction
+
+    from vault.models import VaultEntry, VaultHeader
+
+    with transaction.atomic():
+        VaultEntry.objects.all().delete()
+        VaultHeader.objects.all().delete()
+
+
+def another(number: int) -> str:
+    """The password of a number, which the strength gate lets through."""
+    return f"copper thistle {number} lagoon sparrow {number}"
+
+
 def value(number: int) -> bytes:
     """The value of a number; its length changes with it."""
     return b"value %d " % number + b"x" * (number % 200)
