@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from tenants.models import User
 from tests.vault_cast import FIRST, NEW, SECOND, WRONG, Vault
-from vault import compartments, entries, leases, limits
-from vault.models import VaultEntry
+from vault import compartments, entries, leases, limits, worker
+from vault.models import DenyServer, VaultEntry
 
 SECRET = "sk_live_planted_51Hq8Zx"
 
@@ -49,6 +49,7 @@ WRITES = {
     "vault_create": {"password": NEW, "again": NEW},
     "vault_unlock": {"password": FIRST},
     "vault_lock": {},
+    "vault_unattended": {},
     "vault_add": {"label": "new", "value": "x", "password": FIRST},
     "vault_password": {"act": "change", "keep_1": FIRST, "new": NEW},
     "vault_replace": {"value": "x", "password": FIRST},
@@ -112,6 +113,35 @@ def test_unlock_and_lock_by_form(alice: Client, stocked: Vault) -> None:
     response = alice.post(url("vault_lock"))
     assert response.headers["Location"] == url("vault")
     assert "Locked." in text(alice.get(url("vault")))
+
+
+def test_the_latch_is_shown_and_handed_back(alice: Client, stocked: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_PASSWORD_ACME", FIRST)
+    worker._refused.clear()
+    tenant = stocked.tenant.pk
+    page = text(alice.get(url("vault")))
+    assert 'data-latched="no"' in page
+    assert "VAULT_PASSWORD_ACME" in page
+    assert url("vault_unattended") not in page
+    alice.post(url("vault_unlock"), {"password": FIRST})
+    lease = leases.current(tenant)
+    assert lease is not None
+    page = text(alice.get(url("vault")))
+    assert 'data-latched="yes"' in page
+    assert "stays unused until it is handed back" in page
+    assert alice.post(url("vault_unattended")).status_code == 302
+    assert 'data-latched="no"' in text(alice.get(url("vault")))
+    assert leases.current(tenant) is None  # a person's lease ends with it
+    assert entries.open_under_lease(tenant, "stripe-prod", "") == SECRET.encode()
+    assert stocked.verbs()[1:] == ["vault.unlock", "vault.unlock", "vault.unlock"]
+
+
+def test_the_latch_is_not_for_who_may_not_unlock_nor_where_tools_do_not_use_the_vault(
+    alice: Client, stocked: Vault
+) -> None:
+    assert "data-latched" not in text(client_of(stocked.cast.bob).get(url("vault")))
+    DenyServer.objects.create(tenant=stocked.tenant, base_url="https://deny.example.com/api", sealed=b"")
+    assert "data-latched" not in text(alice.get(url("vault")))
 
 
 @pytest.mark.parametrize(

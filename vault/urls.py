@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_VAULT}create/", status.create, name="vault_create"),
     path(f"{_VAULT}unlock/", unlocking.unlock, name="vault_unlock"),
     path(f"{_VAULT}lock/", unlocking.lock, name="vault_lock"),
+    path(f"{_VAULT}unattended/", unlocking.unattended, name="vault_unattended"),
     path(f"{_VAULT}add/", values.add, name="vault_add"),
     path(f"{_VAULT}password/", passwords.change, name="vault_password"),
     path(f"{_VAULT}password/progress/", passwords.progress, name="vault_password_progress"),

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tenants import access
 from tenants.access import Act, Principal
-from vault import compartments, entries, leases, limits
+from vault import compartments, entries, leases, limits, worker
 from vault.denysh import server
 from vault.errors import Unavailable, VaultError
+from vault.models import VaultHeader
 from vault.pages import refusals
 from vault.pages.forms import CreateForm, UnlockForm
 
@@ -68,12 +69,16 @@ def page(
         lease, reachable = leases.current(tenant.pk), True
     except Unavailable:
         lease, reachable = None, False
+    header, source = VaultHeader.objects.for_tenant(tenant).defer("sealed").first(), server.named(tenant)
     context: dict[str, object] = {
-        "made": compartments.exists(tenant),
+        "made": header is not None,
+        # Whether a worker has a password in its environment is not known here, and must not be: only workers read it.
+        "latched": header is not None and header.unattended_latched,
+        "unattended_password": None if source else worker.variable(tenant.slug),
         "lease": lease,
         "reachable": reachable,
         "entries": entries.list(tenant),
-        "denysh": server.named(tenant),
+        "denysh": source,
         "may_write": principal.may(Act.VAULT_WRITE),
         "may_unlock": principal.may(Act.VAULT_UNLOCK),
         "create_form": create_form or CreateForm(),

@@ -54,6 +54,18 @@ def lock(request: HttpRequest, slug: str) -> HttpResponse:
     return _answer(request, slug, act, UnlockForm(), "The vault is locked. Tool calls end until it is unlocked again.")
 
 
+@require_POST
+@never_cache
+def unattended(request: HttpRequest, slug: str) -> HttpResponse:
+    """Hand the vault back to the password in the worker's environment."""
+
+    def act(principal: Principal) -> None:
+        leases.unattended(principal.tenant, actor=principal)
+
+    done = "Handed back. A worker that has a password in its environment unlocks the vault when a tool needs it."
+    return _answer(request, slug, act, UnlockForm(), done)
+
+
 def _answer(
     request: HttpRequest, slug: str, act: Callable[[Principal], Lease | None], form: UnlockForm, done: str
 ) -> HttpResponse:
