@@ -32,9 +32,9 @@ class App(Server):
     vault_password: str = field(repr=False)
     environment: dict[str, str] = field(repr=False)
 
-    def manage(self, *arguments: str, given: str = "") -> None:
+    def manage(self, *arguments: str, given: str = "") -> str:
         """A command beside the running app, which may ask for the vault's password; `given` is its input."""
-        _manage(self.environment | {"VAULT_PASSWORD": self.vault_password}, arguments, given)
+        return _manage(self.environment | {"VAULT_PASSWORD": self.vault_password}, arguments, given)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -26,9 +26,9 @@ import aiohttp
 import uvloop
 
 from bench import app as apps
-from bench import client
+from bench import client, crowd
 from bench.app import App
-from bench.load import Failed
+from bench.crowd import Member
 
 ROUNDS = 2000
 FLOOD = 200
@@ -50,7 +50,7 @@ class Opening:
 class Flood:
     """So many unlocks at once: what they were answered, the memory's peak, and a stream's first delta meanwhile."""
 
-    answers: dict[int, int]
+    answers: dict[str, int]
     memory: tuple[float, float]
     first_alone: float
     first_beside: float
@@ -139,27 +139,28 @@ def _median(act: Callable[[], object], times: int) -> float:
 
 
 def flood(app: App) -> Flood:
-    """So many unlocks at once through the console's JSON, while streams are asked for."""
-    return uvloop.run(_flood(app))
+    """So many unlocks at once through the console's JSON, each by another member from another address, while streams
+    are asked for: what answers is the queue before the key derivation, and not the limits."""
+    return uvloop.run(_flood(app, crowd.gather(app, FLOOD + 1)))
 
 
-async def _flood(app: App) -> Flood:
+async def _flood(app: App, members: list[Member]) -> Flood:
     body = {"model": "paced-5-10", "input": "hi", "stream": True, "store": False}
-    alone = await client.http(app.url, app.key, body, connections=4, times=25)
-    base, answers = app.url.removesuffix("/v1"), Counter[int]()
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        token = await _signed_in(session, base, app.owner_password)
-        # After signing in, which derives a key of its own.
+    address = f"{app.url.removesuffix('/v1')}/t/{apps.SLUG}/console/vault/unlock/"
+    answers = Counter[str]()
+    async with AsyncExitStack() as stack:
+        sessions = [await stack.enter_async_context(member.session()) for member in members]
+
+        async def unlock(session: aiohttp.ClientSession) -> None:
+            async with session.post(address, json={"password": app.vault_password}) as answer:
+                answers[_kind(answer.status, await answer.read())] += 1
+
+        # One before the measure: the first derivation of a process also pays for what it keeps from then on.
+        await unlock(sessions.pop())
+        answers.clear()
+        alone = await client.http(app.url, app.key, body, connections=4, times=25)
         before, done = app.memory(), asyncio.Event()
         peak = [before]
-
-        async def unlock() -> None:
-            headers = {"Accept": "application/json", "X-CSRFToken": token, "Referer": base}
-            address = f"{base}/t/{apps.SLUG}/console/vault/unlock/"
-            async with session.post(address, json={"password": app.vault_password}, headers=headers) as answer:
-                answers[answer.status] += 1
-                await answer.read()
 
         async def watch() -> None:
             while not done.is_set():
@@ -168,7 +169,7 @@ async def _flood(app: App) -> Flood:
 
         watching, began = asyncio.create_task(watch()), time.perf_counter()
         streams = asyncio.create_task(client.http(app.url, app.key, body, connections=4, times=25))
-        await asyncio.gather(*(unlock() for _ in range(FLOOD)))
+        await asyncio.gather(*map(unlock, sessions))
         seconds = time.perf_counter() - began
         beside = await streams
         done.set()
@@ -176,21 +177,19 @@ async def _flood(app: App) -> Flood:
     return Flood(dict(answers), (before, max(peak)), alone.first * 1000, beside.first * 1000, seconds)
 
 
-async def _signed_in(session: aiohttp.ClientSession, base: str, password: str) -> str:
-    """Sign in as the owner; returns the CSRF token."""
-    address = f"{base}/accounts/login/"
-    async with session.get(address) as page:
-        token = page.cookies["csrftoken"].value
-    form = {"login": apps.OWNER, "password": password, "csrfmiddlewaretoken": token}
-    async with session.post(address, data=form, headers={"Referer": address}, allow_redirects=False) as answer:
-        if answer.status != 302:
-            raise Failed(f"signing in was answered with {answer.status}")
-        return str(answer.cookies["csrftoken"].value)
+def _kind(status: int, body: bytes) -> str:
+    """The status, and of a refusal what was refused: the queue's "busy" is another thing than a limit's."""
+    if status < 400:
+        return str(status)
+    try:
+        return f"{status} {json.loads(body)['error']['code']}"
+    except (ValueError, KeyError, TypeError):
+        return str(status)
 
 
 def table(found: Opening, flooded: Flood) -> str:
     """Both as Markdown."""
-    told = ", ".join(f"{count} of {status}" for status, count in sorted(flooded.answers.items()))
+    told = ", ".join(f"{count} of {kind}" for kind, count in sorted(flooded.answers.items()))
     return "\n".join(
         [
             "| the vault | |",

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import importlib
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -31,6 +32,8 @@ from chat.doors.http import fixed_routes  # noqa: E402 - the same
 from chat.doors.http import routes as api_routes  # noqa: E402 - the same
 from chat.doors.socket import ResponsesSocket  # noqa: E402 - the same
 from deny_web import health, metrics, recent  # noqa: E402 - the same
+from deny_web.pages import Pages  # noqa: E402 - the same
+from vault import derivation  # noqa: E402 - the same
 from vault.denysh.api import routes as denysh_routes  # noqa: E402 - the same
 
 
@@ -55,6 +58,10 @@ async def _warm_up() -> None:
     gc.freeze()
 
 
+_DERIVES = re.compile(r"/(?:t/[^/]+/console|start/[^/]+)/vault/")
+# As many as may derive keys and wait for it, and some more that are told at once that the vault is busy.
+_AT_ONCE = derivation.AT_ONCE + derivation.WAITING + 6
+
 # A bare router: Starlette's application adds two layers to every request, for errors that the doors answer themselves.
 _router = Router(
     routes=[
@@ -63,7 +70,7 @@ _router = Router(
         Mount("/v1", routes=api_routes),
         Mount("/api", routes=denysh_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
-        Mount("/", cast(ASGIApp, django_application)),
+        Mount("/", Pages(cast(ASGIApp, django_application), _DERIVES, _AT_ONCE)),
     ],
     lifespan=lifespan,
 )

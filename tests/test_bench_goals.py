@@ -23,7 +23,7 @@ def good() -> Run:
     }
     tools = {"http": ToolCall("HTTP", plain=0.004, called=0.0097, model=0.0005, tool=0.0003)}
     opening = Opening(opening=0.9, reading=0.6, unlocking=115.0, derivation=112.0, derivations=1)
-    flood = Flood({200: 18, 429: 182}, (100.0, 240.0), 5.0, 5.5, 3.0)
+    flood = Flood({"200": 18, "429 busy": 182}, (100.0, 240.0), 5.0, 5.5, 3.0)
     return Run(1.0, rows, tools, opening, flood, machine="here")
 
 
@@ -114,4 +114,4 @@ def test_the_raw_figures_are_kept_as_json() -> None:
     kept = json.loads(json.dumps(good().as_json()))
     assert kept["rows"]["direct"]["burst"] == 100.0
     assert kept["tools"]["http"]["called"] == 0.0097
-    assert kept["flood"]["answers"] == {"200": 18, "429": 182}
+    assert kept["flood"]["answers"] == {"200": 18, "429 busy": 182}
