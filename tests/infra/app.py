@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.infra.commands import COMMANDS, GIVEN_LATE, Commands
 from tests.settings import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,6 +36,9 @@ class App:
     env: dict[str, str]
     process: "subprocess.Popen[bytes]" = field(repr=False)
     output: Path
+
+    def __post_init__(self) -> None:
+        self.commands = Commands(clean_environment() | self.env)
 
     @property
     def port(self) -> int:
@@ -60,15 +64,19 @@ class App:
         self, *args: str, stdin: str = "", env: Mapping[str, str] | None = None, check: bool = True
     ) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py` on this app; with `check`, a refusal fails the test and shows what it said."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *args],
-            cwd=ROOT,
-            env=clean_environment() | self.env | dict(env or {}),
-            input=stdin,
-            text=True,
-            capture_output=True,
-            timeout=120,
-        )
+        given = dict(env or {})
+        if args[0] in COMMANDS and given.keys() <= GIVEN_LATE:
+            done = self.commands.run(args, stdin, given)
+        else:
+            done = subprocess.run(
+                [sys.executable, "manage.py", *args],
+                cwd=ROOT,
+                env=clean_environment() | self.env | given,
+                input=stdin,
+                text=True,
+                capture_output=True,
+                timeout=120,
+            )
         assert not check or done.returncode == 0, f"manage.py {' '.join(args)}: {done.stdout}{done.stderr}"
         return done
 
@@ -95,6 +103,7 @@ class App:
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
         """End it as a person would; returns the exit code."""
+        self.commands.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(seconds)
