@@ -77,7 +77,8 @@ def _compared(name: str, which: str, differences: "np.ndarray", usual: float) ->
     bound = NEGLIGIBLE * usual
     holds = lowest <= 0 <= highest or (-bound <= low and high <= bound)
     share = [f"{100 * value / usual:+.2f}" for value in (float(np.median(differences)), low, high)]
-    interval = f"95 % interval {share[1]} to {share[2]} %"
+    widest = [f"{100 * value / usual:+.2f}" for value in (lowest, highest)]
+    interval = f"95 % interval {share[1]} to {share[2]} %, 99.9 % interval {widest[0]} to {widest[1]} %"
     text = f"median difference {share[0]} % of the act, {interval} ({len(differences)} pairs)"
     return Figure(f"{name}: {which} password against the first", text, holds)
 
