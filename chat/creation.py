@@ -19,6 +19,7 @@ from chat import (
     lookup,
     offers,
     origins,
+    parents,
     planning,
     references,
     tool_secrets,
@@ -29,7 +30,6 @@ from chat.envelope import envelope
 from chat.errors import ApiError, bad_request
 from chat.events import EventLog
 from chat.models import Conversation, Door, Item, Response, Status
-from chat.models.response import ENDED
 from chat.params import Create, function_names
 from chat.providers.routes import Plan
 from chat.turn import Caps, Offer, Turn, Unwritten
@@ -98,7 +98,7 @@ def create(
         if create.token and (known := _existing(principal, create.token, door)):
             return known
         if create.previous_response_id and lookup.parent(principal, create.previous_response_id) is None:
-            raise _no_parent() from None  # deleted at this moment
+            raise parents.unknown() from None  # deleted at this moment
         raise
     turn = live_turn(row, tenant, source, history, offered, muted=muted)
     turn.asks = bool(given)
@@ -137,14 +137,14 @@ def _store(
     row = _new_row(principal, create, door, host_id, model)
     from_root = continued is not None or (create.from_root and door is Door.BROWSER)
     if _is_unwritten(row) and not create.conversation and not given:
-        row.parent = None if from_root else parent_of(principal, create)
+        row.parent = None if from_root else parents.of(principal, create)
         rows = _input(principal, create, row, continued)
         tripwires.report_input(seen, principal, row)
         return row, told(row, inputs.stored(row, rows)), None
     with transaction.atomic(savepoint=False):
         conversation = _conversation(principal, create, door)
         row.conversation = conversation
-        row.parent = None if from_root else parent_of(principal, create, conversation)
+        row.parent = None if from_root else parents.of(principal, create, conversation)
         rows = _input(principal, create, row, continued)
         _set_request(row, create, rows)
         _NEW_RESPONSE.one(row)
@@ -261,25 +261,6 @@ def _conversation(principal: Principal, create: Create, door: Door) -> Conversat
             changed_at=timezone.now(),
         )
     return None
-
-
-def parent_of(principal: Principal, create: Create, conversation: Conversation | None = None) -> Response | None:
-    """The response that a create continues. Raises ApiError: the same for a foreign id and one that never was."""
-    if create.previous_response_id is None:
-        return conversation.leaf if conversation else None
-    found = lookup.parent(principal, create.previous_response_id)
-    if found is None or (conversation is not None and found.conversation_id != conversation.pk):
-        raise _no_parent()
-    if found.status not in ENDED:
-        sentence = "The previous response has not ended yet."
-        if found.wait_reason == approvals.WAITS:
-            sentence = "The previous response waits for a decision on a tool call. Decide it, or cancel the response."
-        raise ApiError(409, sentence, code="response_in_progress")
-    return found
-
-
-def _no_parent() -> ApiError:
-    return bad_request("The previous response was not found.", "previous_response_id", "previous_response_not_found")
 
 
 def _activate(conversation: Conversation, row: Response) -> None:

@@ -59,8 +59,10 @@ async def _warm_up() -> None:
 
 
 _DERIVES = re.compile(r"/(?:t/[^/]+/console|start/[^/]+)/vault/")
-# As many as may derive keys and wait for it, and some more that are told at once that the vault is busy.
-_AT_ONCE = derivation.AT_ONCE + derivation.WAITING + 6
+_SIGNS_IN = re.compile(r"/accounts/")
+# As many as may derive keys and wait for it, and some more that are told at once that the vault is busy. A password of
+# an account takes 100 MB to check, and nobody counts those but us.
+_AT_ONCE = {_DERIVES: derivation.AT_ONCE + derivation.WAITING + 6, _SIGNS_IN: derivation.AT_ONCE}
 
 # A bare router: Starlette's application adds two layers to every request, for errors that the doors answer themselves.
 _router = Router(
@@ -70,7 +72,7 @@ _router = Router(
         Mount("/v1", routes=api_routes),
         Mount("/api", routes=denysh_routes),
         Mount("/static", StaticFiles(directory=settings.BASE_DIR / "static")),
-        Mount("/", Pages(cast(ASGIApp, django_application), _DERIVES, _AT_ONCE)),
+        Mount("/", Pages(cast(ASGIApp, django_application), _AT_ONCE)),
     ],
     lifespan=lifespan,
 )

@@ -5,14 +5,15 @@ Django gives each request a thread, and each thread a connection to the database
 **The connection ends with its request.** It is the thread's, which ends too, so nobody uses it again; left alone it
 stays open, with some hundred kilobytes, until Python looks for cycles.
 
-**Requests that derive a key wait outside.** Each may wait for seconds behind others, and two hundred of them at once
-would be two hundred threads, more connections than Valkey's client gives, and a crowd that the streams' thread has to
-wait for. So only so many come in; the rest wait on the event loop, which costs next to nothing. A request comes in with
-its body whole: else a few clients that send one byte a second would keep everybody else out.
+**Requests that derive a key or check a password wait outside.** Each may wait for seconds behind others, and two
+hundred of them at once would be two hundred threads, more connections than Valkey's client gives, and a crowd that the
+streams' thread has to wait for. So only so many come in; the rest wait on the event loop, which costs next to nothing.
+A request comes in with its body whole: else a few clients that send one byte a second would keep everybody else out.
 """
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -24,15 +25,20 @@ MAX_BODY: Final = 512 * 1024  # bytes; the largest form, a value of 16 KiB, has 
 
 
 class Pages:
-    """`app`, with at most `at_once` of the POSTs in it whose path fits `dear`."""
+    """`app`, with at most so many of the POSTs in it at once whose path fits a pattern of `dear`."""
 
-    def __init__(self, app: ASGIApp, dear: re.Pattern[str], at_once: int) -> None:
+    def __init__(self, app: ASGIApp, dear: Mapping[re.Pattern[str], int]) -> None:
         self._app = app
-        self._dear = dear
-        self._turns = asyncio.Semaphore(at_once)
+        self._dear = [(path, asyncio.Semaphore(at_once)) for path, at_once in dear.items()]
+
+    def _turns(self, scope: Scope) -> asyncio.Semaphore | None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None
+        return next((turns for path, turns in self._dear if path.match(scope["path"])), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not self._dear.match(scope["path"]):
+        turns = self._turns(scope)
+        if turns is None:
             await self._page(scope, receive, send)
             return
         body = await _body(receive)
@@ -41,7 +47,7 @@ class Pages:
         if len(body) > MAX_BODY:
             await PlainTextResponse("The form is too large.", 413, {"connection": "close"})(scope, receive, send)
             return
-        async with self._turns:
+        async with turns:
             await self._page(scope, _again(body, receive), send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from deny_web.asgi import _DERIVES
+from deny_web.asgi import _DERIVES, _SIGNS_IN
 from deny_web.pages import MAX_BODY, Pages
 
 DEAR, PLAIN = "/t/acme/console/vault/unlock/", "/t/acme/console/members/"
@@ -35,7 +35,7 @@ class Inner:
 
 
 def pages(inner: Any) -> Pages:
-    return Pages(inner, re.compile(_DERIVES), AT_ONCE)
+    return Pages(inner, {re.compile(_DERIVES): AT_ONCE, _SIGNS_IN: 1})
 
 
 def sender(*pieces: bytes, whole: bool = True) -> Callable[[], Awaitable[dict[str, Any]]]:
@@ -99,6 +99,18 @@ async def test_other_pages_do_not_wait(path: str, method: str) -> None:
     await until(lambda: inner.inside == AT_ONCE + 1)
     inner.go.set()
     await asyncio.gather(*first, other)
+
+
+async def test_passwords_of_accounts_are_checked_few_at_once() -> None:
+    """Each check takes 100 MB, and whoever has no account may ask for it."""
+    inner = Inner()
+    app = pages(inner)
+    asked = [ask(app, "/accounts/login/", sender(b"x")) for _ in range(20)]
+    await until(lambda: inner.inside == 1)
+    await asyncio.sleep(0.05)
+    inner.go.set()
+    await asyncio.gather(*asked)
+    assert (inner.most, inner.answered) == (1, 20)
 
 
 async def test_clients_that_never_end_their_form_keep_nobody_out() -> None:

@@ -11,13 +11,13 @@ from chat import (
     compaction,
     comparison,
     context,
-    creation,
     hosting,
     lookup,
     metering,
     narrowing,
     offers,
     params,
+    parents,
     planning,
     references,
     tripwires,
@@ -94,7 +94,7 @@ def _context(principal: Principal, create: Create) -> tuple[Plan, list[dict[str,
         raise bad_request("Give either 'previous_response_id' or 'conversation'.", "previous_response_id")
     tenant, origin = principal.tenant.id, source.first.origin
     conversation = lookup.conversation(principal, create.conversation) if create.conversation else None
-    parent = creation.parent_of(principal, create, conversation)
+    parent = parents.of(principal, create, conversation)
     comparison.asked(principal, create.request)
     items = references.resolved(principal, create.input)
     if principal.tenant.armed_tripwires:
