@@ -94,6 +94,7 @@ async def _steps(turn: Turn) -> None:
         if step.calls:
             proposed = calls.proposed(turn, step)
             await until_done(commits.commit_step, turn, commits.pending(turn), proposed, step.usage, step.upstream_id)
+            step.ask()
             turn.step += 1
             await waiting.for_outcomes(turn, {slot.id: slot.index for slot in step.calls if not slot.asked})
             asked = any(slot.asked for slot in step.calls)
@@ -178,6 +179,8 @@ async def _end(
     if status is not Status.COMPLETED:
         if turn.unwritten is None:
             await until_done(ledger.cancel, turn.response_id)
+        if turn.streaming is not None:
+            turn.streaming.ask()
         close_open_items(turn)
     accounts.close(turn)
     if turn.unwritten is None:  # else it stored nothing and called no tool: there is nothing to say of it

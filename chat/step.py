@@ -48,6 +48,7 @@ class Step:
         self.upstream_id = ""
         self.ended = False
         self._slots: dict[int, Slot] = {}
+        self._questions: list[dict[str, Any]] = []  # for people, not shown yet
         self._bare = (
             params.obfuscation(turn.request) is False
         )  # an upstream that does not know of it may pad all the same
@@ -80,6 +81,11 @@ class Step:
                 self.turn.emit(event)
         except (KeyError, TypeError, AttributeError, IndexError):
             raise UpstreamMalformed from None
+
+    def ask(self) -> None:
+        """Show what people are asked, once their calls are in the ledger: a quick answer would find none there."""
+        while self._questions:
+            self.turn.log.emit(self._questions.pop(0))
 
     def finish(self) -> None:
         """The stream is over. Raises UpstreamCut when it had no ending."""
@@ -133,7 +139,9 @@ class Step:
         self.calls.append(slot)
         if slot.asked:
             done = self._renamed(slot, item)
-            self.turn.emit({"type": "response.output_item.done", "output_index": slot.index, "item": done})
+            question = {"type": "response.output_item.done", "output_index": slot.index, "item": done}
+            self.turn.output.apply(question)
+            self._questions.append(question)
         elif not slot.arguments_done:
             where = {"item_id": slot.id, "output_index": slot.index}
             self.turn.emit({"type": "response.mcp_call_arguments.done", **where, "arguments": item["arguments"]})

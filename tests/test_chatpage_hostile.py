@@ -133,13 +133,17 @@ def test_the_canary_would_hear_an_attack(world: ChatApp, defenceless: BrowserCon
     """Control: unsanitised, the corpus does run script and does send requests, and this file's watch notices."""
     page, sins = watched(defenceless, world)
     page.goto(f"{world.app.url}/accounts/logout/")
-    page.evaluate("html => { document.body.innerHTML = html }", "".join(armed(one, canary) for one in CORPUS))
-    for _ in range(PATIENCE // 50):
-        page.wait_for_timeout(50)
-        targets = {seen.target for seen in canary.requests}
-        if "/pwned" in targets and min(len(targets), len(sins)) > 10:
-            break
-    assert "/pwned" in targets
+    # Those that lead the page away come last: they would take the others with them, sometimes before these are heard.
+    leading_away = [one for one in CORPUS if "refresh" in one]
+    for attacks, heard in ([one for one in CORPUS if one not in leading_away], "/pwned"), (leading_away, "/refresh"):
+        html = "".join(armed(one, canary) for one in attacks)
+        page.evaluate("html => { document.body.innerHTML = html }", html)
+        for _ in range(PATIENCE // 50):
+            page.wait_for_timeout(50)
+            targets = {seen.target for seen in canary.requests}
+            if heard in targets and min(len(targets), len(sins)) > 10:
+                break
+        assert heard in targets
     assert len(targets) > 10
     assert len(sins) > 10
 

@@ -111,7 +111,7 @@ def test_a_bad_frame_gets_an_error_and_the_connection_stays(workspace: Workspace
 
 
 def test_a_stored_response_keeps_the_unstored_ones_that_it_continues(workspace: Workspace, upstream):
-    upstream.queue(thinking("Let me see.", then=text("one")), text("two"), text("three"))
+    upstream.queue(thinking("Let me see.", then=text("one")).but(seals=True), text("two"), text("three"))
     client = workspace.client()
     with client.responses.connect() as connection:
         first = turn(connection, input="a", store=False)[-1].response
