@@ -11,7 +11,7 @@ from chat.events import EventLog
 from chat.providers.errors import UpstreamCut, UpstreamMalformed
 from chat.providers.upstream import Upstream
 from chat.step import Step
-from chat.turn import Caps, Turn
+from chat.turn import Caps, Offer, Turn
 
 
 def make_turn(**request: Any) -> Turn:
@@ -31,6 +31,12 @@ def make_turn(**request: Any) -> Turn:
         context=[],
         log=EventLog("resp_x", 1, durable=False),
     )
+
+
+def done(turn: Turn) -> list[str]:
+    """The types of the items that readers were told are done."""
+    events = [frame.event() for frame in turn.log.frames]
+    return [event["item"]["type"] for event in events if event["type"] == "response.output_item.done"]
 
 
 def feed(turn: Turn, *items: dict[str, Any], ending: str = "response.completed") -> Step:
@@ -117,3 +123,19 @@ def test_a_step_that_ends_incomplete_says_so_in_a_client_s_terms(reason: str) ->
     step = Step(make_turn())
     step.feed({"type": "response.incomplete", "response": {"id": "r", "incomplete_details": {"reason": reason}}})
     IncompleteDetails.model_validate(step.incomplete, strict=True)
+
+
+def test_a_question_is_shown_once_its_call_can_be_decided():
+    """Who answers at once would otherwise be told that there is no such question."""
+    turn = make_turn()
+    turn.offers["refund"] = Offer(7, {"name": "refund"}, "ask", {"host": "api.example.com"})
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "refund", "arguments": "{}"}
+    step = feed(turn, call)
+    assert done(turn) == []
+    assert [item["type"] for item in turn.output.items] == ["mcp_approval_request"]  # for the ledger
+    step.ask()
+    assert done(turn) == ["mcp_approval_request"]
+    step.ask()
+    assert done(turn) == ["mcp_approval_request"]
+    numbers = [frame.number for frame in turn.log.frames]
+    assert numbers == list(range(len(numbers)))

@@ -47,6 +47,7 @@ class EventLog:
         self.fenced = False
         self.seeded = first > 0
         self.readers: set[asyncio.Event] = set()
+        self.waits = False  # for the flusher, which knows of it already
         self._backlog = 0
         self._kept = 0
         self._room = asyncio.Event()
@@ -68,12 +69,12 @@ class EventLog:
         self._backlog += size
         if self._backlog > BACKLOG_BYTES:
             self._room.clear()
-        if self.durable:
-            _flusher().wake(self)
-        else:
+        if not self.durable:
             self.shown = self.next_number
             self.ended = frame.ends
             self.wake_readers()
+        elif not self.waits:
+            _flusher().wake(self)
         return frame.number
 
     async def room(self) -> None:
@@ -151,6 +152,7 @@ class _Flusher:
 
     def wake(self, log: EventLog) -> None:
         self._dirty[log] = None
+        log.waits = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="event-log-flusher")
 
@@ -159,7 +161,7 @@ class _Flusher:
         try:
             while self._dirty:
                 logs = [log for log in self._dirty if log.pending()]
-                self._dirty.clear()
+                self._forget()
                 try:
                     await self._flush(logs)
                     delay = _FIRST_DELAY
@@ -170,6 +172,13 @@ class _Flusher:
                     delay = min(delay * 2, 1.0)
         finally:
             self._task = None
+            for log in self._dirty:  # whatever ended this, the next event begins anew
+                log.waits = False
+
+    def _forget(self) -> None:
+        for log in self._dirty:
+            log.waits = False
+        self._dirty.clear()
 
     async def _flush(self, logs: list[EventLog]) -> None:
         if not logs:
