@@ -9,22 +9,18 @@ locks the response's row before its calls: otherwise a decision and a suspension
 other, and the turn would wait for ever.
 """
 
-import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
 from chat import bells, decisions, kinds, ledger, lookup, params
 from chat.errors import ApiError, bad_request, not_found
 from chat.models import CallState, Door, Response, ToolCall
 from chat.models.response import ENDED
-from deny_web.celery import app
+from deny_web import celery
 from tenants.access import Principal
-
-logger = logging.getLogger(__name__)
 
 WAITS: Final = "approval"  # `Response.wait_reason`
 _MAX_REASON = 500
@@ -209,16 +205,10 @@ def _wake(response_id: str) -> None:
     if waiting(response_id):
         return
     if Response.objects.filter(pk=response_id, wait_reason=WAITS).update(wait_reason=""):
-        transaction.on_commit(lambda: _host(response_id))
+        # Lost, recovery finds it: it runs, and nobody hosts it.
+        transaction.on_commit(lambda: celery.ask("turns.host", response_id))
     else:  # its host is just about to suspend it
         transaction.on_commit(lambda: bells.ring(response_id))
-
-
-def _host(response_id: str) -> None:
-    try:
-        app.send_task("turns.host", (response_id,), retry=False)
-    except (OperationalError, OSError) as error:  # recovery finds it: it runs, and nobody hosts it
-        logger.warning("%s waits for the broker: %s", response_id, type(error).__name__)
 
 
 def _show(row: Response, wanted: str, state: str) -> None:

@@ -12,7 +12,6 @@ Functions here are synchronous and open their own transactions, except `propose`
 """
 
 import hashlib
-import logging
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
@@ -23,17 +22,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from chat import bells
 from chat.models import CallState, ToolCall, ToolVersion
 from chat.tools import arguments, definition, outcome
 from chat.tools.errors import InvalidArguments, Stopped, ToolError
-from deny_web.celery import app
+from deny_web import celery
 from deny_web.prepared import Insert, Query, Update
 from tenants import audit
-
-logger = logging.getLogger(__name__)
 
 QUEUED_FOR = timedelta(seconds=15)  # then the broker is taken to have lost the message, and it is sent again
 CLAIMED_FOR = timedelta(seconds=30)  # from claiming a call to sending it
@@ -199,10 +195,7 @@ def args_hash(call: ToolCall) -> str:
 def enqueue(call_ids: Iterable[uuid.UUID]) -> None:
     """Tell the workers; after commit only. A broker that is away is no error: `recover` sends again what was lost."""
     for call_id in call_ids:
-        try:
-            app.send_task("tools.execute", (str(call_id),), retry=False)
-        except (OperationalError, OSError) as error:
-            logger.warning("call %s waits for the broker: %s", call_id, type(error).__name__)
+        celery.ask("tools.execute", str(call_id))
 
 
 def progress(response_id: str, item_ids: Sequence[str]) -> list[Progress]:

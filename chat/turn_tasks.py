@@ -1,7 +1,5 @@
 """Celery tasks of the turns workers. They take ids, and hand the work to this process's long-lived loop."""
 
-import logging
-
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.contrib.sessions.models import Session
@@ -10,9 +8,7 @@ from django.utils import timezone
 from chat import hosting, recovery, reservations, usage
 from chat.models import ToolCall
 from chat.models.response import ENDED
-from deny_web import loop
-
-logger = logging.getLogger(__name__)
+from deny_web import celery, loop
 
 
 async def _take_over(response_id: str) -> None:
@@ -29,7 +25,7 @@ def host_turn(response_id: str) -> None:
 def recover() -> None:
     """Find turns without a living host, every two seconds; each goes to whichever turns worker is free."""
     for response_id in recovery.orphans():
-        host_turn.delay(response_id)
+        celery.ask("turns.host", response_id)
 
 
 @shared_task(name="turns.sweep")

@@ -13,6 +13,7 @@ from chat import ledger, tasks
 from chat.models import CallState, Tool, ToolCall, ToolVersion
 from chat.tools import actions
 from chat.tools.errors import InvalidTool
+from deny_web import celery
 from tenants.models import AuditRow
 from tests import tool_api
 from tests.tool_api import reply, tool
@@ -196,7 +197,7 @@ def test_a_broker_that_is_away_loses_no_call(cast, settings, caplog, monkeypatch
     def away(*args, **kwargs):
         raise OSError("no broker")
 
-    monkeypatch.setattr(ledger.app, "send_task", away)
+    monkeypatch.setattr(celery.app, "send_task", away)
     ledger.enqueue([call.pk])
     call.refresh_from_db()
     assert call.state == CallState.QUEUED  # recovery sends it again

@@ -13,8 +13,7 @@ from chat.creation import Existing, Kept
 from chat.models import Door
 from chat.params import Create
 from chat.turn import Turn
-from chat.turn_tasks import host_turn
-from deny_web import db, recent
+from deny_web import celery, db, recent
 from tenants.access import Principal
 from tenants.limits import Permit
 from tenants.models import User
@@ -96,7 +95,7 @@ async def _start_elsewhere(ask: Callable[[], Principal], create: Create) -> str:
         accounts.need_permit(principal, permit)
         made = creation.create(principal, create, door=Door.BACKGROUND, host_id=None)
         if not isinstance(made, Existing):
-            host_turn.delay(made.response_id)
+            celery.ask("turns.host", made.response_id)
         return made.response_id
 
     return await _let_in(make, create, db.run)

@@ -1,19 +1,15 @@
 """Telling an event: the rows that it becomes, in the transaction of what it tells of."""
 
-import logging
 import uuid
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from deny_web.celery import app
+from deny_web import celery
 from tenants.models import WebhookDelivery, WebhookEndpoint
 from tenants.webhooks import events
-
-logger = logging.getLogger(__name__)
 
 
 def send(tenant_id: uuid.UUID, event_type: str, data: dict[str, Any], *, dedupe: str) -> None:
@@ -59,8 +55,6 @@ def post(
 
 def enqueue(deliveries: Iterable[WebhookDelivery]) -> None:
     """Ask the workers to post what is due; called after commit. What the broker loses, beat's sweep finds."""
-    try:
-        for delivery in deliveries:
-            app.send_task("webhooks.deliver", (str(delivery.pk), str(delivery.endpoint_id)), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("webhooks wait for the broker: %s", type(error).__name__)
+    for delivery in deliveries:
+        if not celery.ask("webhooks.deliver", str(delivery.pk), str(delivery.endpoint_id)):
+            return

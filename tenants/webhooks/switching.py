@@ -1,20 +1,15 @@
 """Switching an endpoint on and off, by a person or by what its receiver answers."""
 
-import logging
-
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
-from kombu.exceptions import OperationalError
 
-from deny_web.celery import app
+from deny_web import celery
 from tenants import audit
 from tenants.access import Principal
 from tenants.models import Membership, Role, WebhookDelivery, WebhookEndpoint
-
-logger = logging.getLogger(__name__)
 
 Off = WebhookEndpoint.Off
 
@@ -56,7 +51,4 @@ def tell_owners(endpoint: WebhookEndpoint) -> None:
 
 
 def _ask_for_mail(endpoint: WebhookEndpoint) -> None:
-    try:
-        app.send_task("webhooks.mail", (str(endpoint.pk),), retry=False)
-    except (OperationalError, OSError) as error:  # the page and the audit trail say it too
-        logger.warning("no mail about a webhook that is off: %s", type(error).__name__)
+    celery.ask("webhooks.mail", str(endpoint.pk))  # lost, it is not asked for again: the page and the trail say it too

@@ -6,7 +6,6 @@ on, whatever is new in that place and of that person is one alert more, which sa
 acknowledged counts nothing up.
 """
 
-import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,16 +14,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from deny_web.celery import app
+from deny_web import celery
 from tenants import audit, webhooks
 from tenants.access import Principal
 from tenants.models import ApiKey, Role, Tenant, User
 from vault.models import Honeytoken, Sighting
 from vault.tripwires import armed
-
-logger = logging.getLogger(__name__)
 
 AGAIN = timedelta(minutes=10)
 APART = 20  # alerts within `AGAIN` of one honeytoken, place and person; each is mailed
@@ -148,7 +144,4 @@ def _hooked_lately(token: Honeytoken, now: datetime) -> bool:
 
 def enqueue(sighting_id: uuid.UUID) -> None:
     """Ask a worker to mail and to call the hook. What the broker loses, beat's sweep finds."""
-    try:
-        app.send_task("vault.tell_sighting", (str(sighting_id),), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("alert %s waits for the broker: %s", sighting_id, type(error).__name__)
+    celery.ask("vault.tell_sighting", str(sighting_id))
