@@ -80,7 +80,7 @@ def _command(args: list[str], env: dict[str, str], streams: list[Path]) -> int:
     for number, (path, mode) in enumerate(zip(streams, "rww", strict=True)):
         opened = path.open(mode)
         os.dup2(opened.fileno(), number)
-    sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: SIM115 - theirs until the process ends
     code: Any = 0
     try:
         from django.core.management import execute_from_command_line
